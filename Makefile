@@ -1,0 +1,131 @@
+# airo: `make run` and `make test` do everything on a bare Debian or Ubuntu with gcc and make.
+#
+#   make            build/airo            make run [ARGS=...]   install what is missing, build, start
+#   make test       every test            make deps             install what is missing (apt)
+#   make asan tsan  the tests, sanitised  make lint             format, static checks, include direction
+#   make eval       Vaquita's accuracy    make bench            speed on 13B shapes, random weights
+#   make install PREFIX=/usr/local
+
+VERSION  := 0.1.0
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+BUILD    ?= build
+CC       ?= gcc
+CFLAGS   ?= -O2 -g
+WERROR   ?=
+
+# Every package the project needs, in one place. Debian names.
+PACKAGES := gcc libc6-dev pkg-config libncurses-dev libreadline-dev libiniparser-dev libjansson-dev \
+            libunistring-dev libcmocka-dev libvterm-dev
+
+WARNINGS := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes \
+            -Wvla -Wformat=2 $(WERROR)
+HARDEN   := -fstack-protector-strong -fPIE
+ifeq ($(SANITIZE),)
+HARDEN   += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+else
+SANFLAGS := -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all
+endif
+CPPFLAGS += -I. -D_GNU_SOURCE -DAIRO_VERSION='"$(VERSION)"' -DAIRO_PREFIX='"$(PREFIX)"'
+ALL_CFLAGS = -std=c11 $(CFLAGS) $(WARNINGS) $(HARDEN) $(SANFLAGS) -pthread
+LDFLAGS  += -pie -Wl,-z,relro,-z,now $(SANFLAGS) -pthread
+LDLIBS   := -lncursesw -ltinfo -lreadline -liniparser -ljansson -lunistring -lm
+
+LIB_SRC  := $(sort $(wildcard engine/*/*.c kernels/*.c kernels/cpu/*.c)) \
+            $(filter-out tui/main.c,$(sort $(wildcard tui/*.c)))
+LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/%.o)
+UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c tests/kernels/test_*.c tests/golden/test_*.c \
+            tests/faults/test_*.c tests/screens/test_*.c))
+HELP_SRC := $(sort $(filter-out $(UNIT_SRC),$(wildcard tests/*.c tests/unit/*.c tests/screens/*.c tests/faults/*.c)))
+HELP_OBJ := $(HELP_SRC:%.c=$(BUILD)/%.o)
+UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
+BENCH_BIN := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/bench/*.c)))
+
+.PHONY: all deps run test check asan tsan lint format eval bench install uninstall clean includes
+all: $(BUILD)/airo
+.DELETE_ON_ERROR:
+
+# Instruction sets are per file; everything else runs on any x86-64 (or any other CPU).
+ifneq ($(filter x86_64 amd64,$(shell uname -m)),)
+$(BUILD)/kernels/cpu/avx2%.o:   ISA := -mavx2 -mfma -mf16c -O3
+$(BUILD)/kernels/cpu/avx512%.o: ISA := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx2 -mfma -mf16c -O3
+endif
+
+$(BUILD)/airo: $(BUILD)/tui/main.o $(BUILD)/libairo.a
+	$(CC) $(LDFLAGS) -o $@ $< $(BUILD)/libairo.a $(LDLIBS)
+
+$(BUILD)/libairo.a: $(LIB_OBJ)
+	@rm -f $@
+	$(AR) rcs $@ $(LIB_OBJ)
+
+$(BUILD)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(ISA) -MMD -MP -c -o $@ $<
+
+$(UNIT_BIN): $(BUILD)/%: $(BUILD)/%.o $(HELP_OBJ) $(BUILD)/libairo.a
+	$(CC) $(LDFLAGS) -o $@ $< $(HELP_OBJ) $(BUILD)/libairo.a $(LDLIBS) -lcmocka -lvterm
+
+$(BENCH_BIN): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libairo.a
+	$(CC) $(LDFLAGS) -o $@ $< $(BUILD)/libairo.a $(LDLIBS)
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+# --- set-up -----------------------------------------------------------------------------------
+
+deps:
+	@sh tests/deps.sh $(PACKAGES)
+
+# A build needs the headers that deps installs, so these run make again after it.
+run: deps
+	@$(MAKE) --no-print-directory all
+	@$(BUILD)/airo $(ARGS)
+
+test: deps
+	@$(MAKE) --no-print-directory check
+
+check: $(BUILD)/airo $(UNIT_BIN) $(BENCH_BIN) includes
+	@AIRO_BUILD=$(BUILD) sh tests/run.sh $(UNIT_BIN)
+
+asan:
+	@$(MAKE) --no-print-directory check BUILD=build-asan SANITIZE=address,undefined CFLAGS='-O1 -g'
+tsan:
+	@$(MAKE) --no-print-directory check BUILD=build-tsan SANITIZE=thread CFLAGS='-O1 -g'
+
+# --- checks -----------------------------------------------------------------------------------
+
+C_FILES = $(shell git ls-files '*.c' '*.h' 2>/dev/null)
+
+# tui -> engine -> kernels, nothing points back.
+includes:
+	@! grep -nE '#include *"(tui|engine)/' -r kernels
+	@! grep -nE '#include *"tui/' -r engine
+
+lint: includes
+	clang-format --dry-run --Werror $(C_FILES)
+	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -I. -D_GNU_SOURCE \
+	  --enable=warning,performance,portability --suppress=missingInclude tui engine kernels
+
+format:
+	clang-format -i $(C_FILES)
+
+eval: $(BUILD)/airo
+	@sh tests/eval.sh $(BUILD)/airo
+
+bench: $(BUILD)/airo $(BENCH_BIN)
+	@sh tests/bench/run.sh $(BUILD)
+
+# --- install ----------------------------------------------------------------------------------
+
+SHARE = $(DESTDIR)$(PREFIX)/share/airo
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)/themes $(SHARE)/prompts/templates $(SHARE)/models/vaquita
+	install -m 755 $(BUILD)/airo $(DESTDIR)$(PREFIX)/bin/airo
+	install -m 644 themes/*.ini $(SHARE)/themes
+	install -m 644 prompts/templates/*.ini $(SHARE)/prompts/templates
+	install -m 644 $(filter-out models/vaquita/recipe models/vaquita/eval,$(wildcard models/vaquita/*)) $(SHARE)/models/vaquita
+	install -m 644 tui/airo.ini $(SHARE)/airo.ini
+uninstall:
+	rm -rf $(DESTDIR)$(PREFIX)/bin/airo $(SHARE)
+
+clean:
+	rm -rf build build-asan build-tsan

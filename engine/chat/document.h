@@ -1,0 +1,46 @@
+/*
+ * document.h - documents for closed-context questions: text and its metadata pairs.
+ */
+#ifndef AIRO_CHAT_DOCUMENT_H
+#define AIRO_CHAT_DOCUMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "engine/base/error.h"
+
+#define DOCUMENT_BYTES_MAX (64u << 20)
+#define DOCUMENT_PAIRS_MAX 16
+
+struct document_pair {
+    char *key, *value;
+    bool guessed; /* made up from the file name or its time, not given by the user */
+};
+
+struct document {
+    char *name; /* how messages name it: the path as given, "-" for standard input */
+    char *text;
+    size_t length;
+    struct document_pair pairs[DOCUMENT_PAIRS_MAX];
+    size_t pair_count;
+    bool enabled;
+};
+
+struct document_list {
+    struct document *items;
+    size_t count, capacity;
+};
+
+/* Reads a file ("-": standard input) as UTF-8 text and adds it with guessed pairs (date from its
+ * time, url as the file name). Refuses directories, binary files and what is too large. */
+int document_add_file(struct document_list *list, const char *path, struct error *error);
+void document_add_text(struct document_list *list, const char *name, const char *text,
+                       size_t length);
+/* Sets or adds a pair; a value given by a user replaces all guesses of that document's. */
+int document_set_pair(struct document *document, const char *key, const char *value,
+                      struct error *error);
+void document_remove(struct document_list *list, size_t index);
+void document_list_copy(struct document_list *to, const struct document_list *from);
+void document_list_free(struct document_list *list);
+
+#endif

@@ -1,0 +1,51 @@
+/*
+ * event.h - what a generator tells the interface. Events carry meaning, never colours or escape
+ * sequences. The receiver owns an event's memory: event_free.
+ */
+#ifndef AIRO_INFER_EVENT_H
+#define AIRO_INFER_EVENT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/base/error.h"
+#include "engine/chat/segment.h"
+
+enum event_kind {
+    EVENT_PROGRESS, /* the prompt is being read */
+    EVENT_TEXT,     /* whole characters of the reply, and the ids they came from */
+    EVENT_USAGE,    /* exact counters, at most some tens a second */
+    EVENT_DONE,     /* the reply is complete; always the last event of a generation but ERROR */
+    EVENT_ERROR,    /* the generation failed; what came before is kept */
+};
+
+enum stop_reason { STOP_EOS, STOP_STRING, STOP_LENGTH, STOP_CONTEXT, STOP_CANCELLED };
+
+/* All in tokens unless the name says otherwise. Every number is the engine's own count. */
+struct usage {
+    size_t parts[PARTS];   /* of the prompt, by part */
+    size_t prompt;         /* all of the prompt */
+    size_t prompt_reused;  /* of it, found in the cache */
+    size_t prompt_done;    /* of it, evaluated or reused so far */
+    size_t reply;          /* generated so far */
+    size_t reserve;        /* kept free for the rest of the reply */
+    size_t context;        /* the most there can be */
+    uint64_t kv_used_bytes, kv_shared_bytes, kv_free_bytes;
+    uint64_t evaluated;    /* tokens run through the model since it was loaded */
+    double prefill_seconds, decode_seconds; /* of this generation, so far */
+};
+
+struct event {
+    enum event_kind kind;
+    uint64_t generation; /* the id that start() gave */
+    char *text;          /* TEXT, NUL-terminated UTF-8 */
+    size_t length;
+    struct token_list tokens; /* TEXT: ids, never special ones */
+    struct usage usage;       /* PROGRESS, USAGE, DONE, ERROR */
+    enum stop_reason reason;  /* DONE */
+    struct error error;       /* ERROR */
+};
+
+void event_free(struct event *event);
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * generator.h - the reply seam: segments in, events out. The interface knows nothing below it.
+ *
+ * Implementations: local (worker.c: a thread with a model), fake (fake.c: a script, for tests);
+ * remote servers come later. All calls but generator_free are made by one thread, the interface's;
+ * none of them blocks for longer than a lock is held.
+ */
+#ifndef AIRO_INFER_GENERATOR_H
+#define AIRO_INFER_GENERATOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/base/error.h"
+#include "engine/chat/segment.h"
+#include "engine/infer/event.h"
+#include "engine/infer/sampler.h"
+#include "engine/model/model.h"
+
+struct generation_request {
+    struct segment_list segments; /* the whole prompt, always; borrowed during start() */
+    struct sampling sampling;
+    uint32_t max_tokens;          /* of the reply; 0 = what the context leaves */
+    const char *const *stops;     /* strings that end the reply and are not part of it */
+    size_t stop_count;
+    bool ignore_eos;              /* for benchmarks and `run --raw` on request */
+};
+
+struct generator;
+
+struct generator_ops {
+    /* Exact token counts by part (parts [PARTS]) and in all. */
+    int (*count)(struct generator *generator, const struct segment_list *segments, size_t *parts,
+                 size_t *total, struct error *error);
+    /* Begins a reply; several may run at once. ERROR_INPUT when the prompt does not fit. */
+    int (*start)(struct generator *generator, const struct generation_request *request,
+                 uint64_t *generation, struct error *error);
+    /* 1: *event filled; 0: nothing now. Never blocks. */
+    int (*next)(struct generator *generator, struct event *event);
+    /* Stops one generation; DONE with STOP_CANCELLED follows within 200 ms. */
+    void (*cancel)(struct generator *generator, uint64_t generation);
+    /* A file descriptor that polls readable while next() has something. */
+    int (*wake_fd)(struct generator *generator);
+    /* NULL for generators without one (remote, fake without vocabulary). */
+    const struct tokenizer *(*tokenizer)(struct generator *generator);
+    uint32_t (*context)(struct generator *generator);
+    /* "vaquita", "CPU AVX-512 VNNI, 2 threads": for the gauge. Owned by the generator. */
+    const char *(*model_name)(struct generator *generator);
+    const char *(*backend_name)(struct generator *generator);
+    void (*free)(struct generator *generator);
+};
+
+/* Implementations begin with this. */
+struct generator {
+    const struct generator_ops *ops;
+};
+
+/* The local generator: takes the model over (closes it in free) and starts the engine thread. */
+int generator_local_open(struct generator **out, struct model *model, struct error *error);
+
+/* The scripted fake. Replies are taken from `script` in order, again from the first when used up;
+ * "\n---\n" parts replies. Text comes out in pieces of a few characters, one piece each
+ * `piece_ms` (0: as fast as next() is called); tokens are counted as one per 4 bytes. */
+struct generator *generator_fake_open(const char *script, unsigned piece_ms, uint32_t context);
+
+#endif

@@ -1,0 +1,37 @@
+/*
+ * sampler.h - logits -> one token. The chain is a table of steps (sampler.c); each works on a
+ * candidate list and may reorder or shorten it.
+ */
+#ifndef AIRO_INFER_SAMPLER_H
+#define AIRO_INFER_SAMPLER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* A value at its neutral setting switches its step off. sampling_defaults() gives the defaults. */
+struct sampling {
+    float temperature;    /* 0 = greedy; neutral 1 */
+    uint32_t top_k;       /* neutral 0 */
+    float top_p;          /* neutral 1 */
+    float min_p;          /* neutral 0 */
+    float typical_p;      /* neutral 1 */
+    float repeat_penalty; /* neutral 1 */
+    uint32_t repeat_last; /* how far back penalties look, in tokens; 0 = everything */
+    float frequency_penalty, presence_penalty; /* neutral 0 */
+    uint64_t seed;        /* 0 = from the system's randomness */
+};
+
+struct sampling sampling_defaults(void);
+
+struct sampler;
+
+struct sampler *sampler_create(const struct sampling *sampling, uint32_t vocab);
+void sampler_free(struct sampler *sampler);
+
+/* Chooses from logits [vocab] (not modified), given the tokens so far (prompt and reply).
+ * `banned` (may be NULL) are ids that are never chosen. Non-finite logits never win; ties go to
+ * the lowest id. */
+int32_t sampler_choose(struct sampler *sampler, const float *logits, const int32_t *history,
+                       size_t history_count, const int32_t *banned, size_t banned_count);
+
+#endif

@@ -1,0 +1,168 @@
+/*
+ * backend.h - the tensor seam: a table of fused steps, from which engine/infer/forward.c makes a
+ * decoder.
+ *
+ * A backend owns the weights it was given (repacked as it likes), the key/value pages, the
+ * activation buffers and its threads or streams. One thread at a time may call it. Everything is
+ * row-major; a step takes a batch of n tokens, each with its own sequence and position: n = 1 is
+ * decode, n <= 8 a draft being verified or several chats at once, n large is prefill. Nothing is
+ * allocated in a step. Results do not depend on what else is in the batch.
+ *
+ * Backends: kernels/cpu (built in). A shared object offers `const struct backend_ops
+ * *airo_backend(void)`; its `abi` must equal BACKEND_ABI.
+ */
+#ifndef AIRO_KERNELS_BACKEND_H
+#define AIRO_KERNELS_BACKEND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define BACKEND_ABI 1
+
+enum backend_dtype { BACKEND_F32, BACKEND_F16, BACKEND_BF16 };
+
+/* How keys and values are kept. q8: int8 with one fp16 scale per 32 values. */
+enum kv_type { KV_F32, KV_F16, KV_Q8, KV_TYPES };
+
+enum linear_slot { LINEAR_Q, LINEAR_K, LINEAR_V, LINEAR_O, LINEAR_GATE, LINEAR_UP, LINEAR_DOWN,
+                   LINEAR_SLOTS };
+enum norm_slot { NORM_ATTENTION, NORM_MLP, NORM_FINAL };
+enum table_slot { TABLE_EMBED, TABLE_HEAD };
+
+enum backend_code { BACKEND_OK, BACKEND_NO_MEMORY, BACKEND_UNSUPPORTED, BACKEND_FAILED };
+
+struct backend_error {
+    enum backend_code code;
+    char message[256];
+};
+
+/* The model's hyper-parameters and the most that a step will be asked for. */
+struct backend_shape {
+    uint32_t layers, hidden, heads, kv_heads, head_dim, ffn, vocab;
+    float norm_eps;
+    uint32_t max_tokens;    /* largest n of a batch */
+    uint32_t max_head_rows; /* largest number of rows given to head() */
+    uint32_t max_positions; /* positions are 0 .. max_positions - 1 */
+    uint32_t page_tokens;   /* tokens in one key/value page, a multiple of 16 */
+};
+
+struct backend_options {
+    unsigned threads;    /* CPU: 0 = one per physical core */
+    const char *kernels; /* CPU: NULL or "auto", "reference", "avx2", "avx512" */
+};
+
+/* A host tensor as it lies in the file: no alignment is promised. Borrowed for the call. */
+struct backend_tensor {
+    const void *data; /* [rows, cols]; NULL = absent */
+    enum backend_dtype dtype;
+    uint32_t rows, cols;
+};
+
+/*
+ * One linear layer y = x W^T + bias, either dense (weight [out, in]) or GPTQ 4-bit:
+ *   qweight [in/8, out] u32, nibble j of row r is input row 8r + j
+ *   qzeros  [groups, out/8] u32, nibble j of column c is output 8c + j
+ *   scales  [groups, out] f16;  g_idx [in] i32 group of each input row, or NULL: row / group_size
+ *   w[k][n] = scales[g][n] * (q - (zero + zero_offset)),  g = g_idx[k]
+ * The engine has checked every shape and that 0 <= g_idx < groups.
+ */
+struct backend_linear {
+    uint32_t in, out;
+    struct backend_tensor dense; /* data != NULL: dense, and the GPTQ fields are unused */
+    const void *qweight, *qzeros, *scales, *g_idx;
+    uint32_t groups, group_size;
+    uint32_t zero_offset; /* 1 for GPTQ v1, 0 for v2 */
+    struct backend_tensor bias; /* [1, out] or absent */
+};
+
+/*
+ * The tokens of one step. Rows of one sequence stand together, positions ascending. Row i writes
+ * its key and value at positions[i] of its sequence and attends to 0 .. positions[i], rows of the
+ * same batch included. Page tables must already cover every position.
+ */
+struct backend_batch {
+    uint32_t n;                         /* 1 .. max_tokens */
+    const int32_t *tokens;              /* [n], each 0 .. vocab - 1 */
+    const uint32_t *positions;          /* [n] */
+    const uint32_t *sequences;          /* [n], index into page_tables */
+    const uint32_t *const *page_tables; /* [sequence][position / page_tokens] -> page */
+    uint32_t sequence_count;
+};
+
+struct backend_memory {
+    uint64_t total_bytes, free_bytes; /* of the device (or the machine) */
+    uint64_t weight_bytes, kv_bytes, scratch_bytes; /* held by this backend */
+};
+
+struct backend;        /* one loaded model's arithmetic */
+struct backend_buffer; /* activations: float [max_tokens, cols] */
+
+struct backend_ops {
+    uint32_t abi;
+    const char *name; /* "cpu", "cuda" */
+
+    int (*open)(struct backend **out, const struct backend_shape *shape,
+                const struct backend_options *options, struct backend_error *error);
+    void (*close)(struct backend *backend);
+    /* One phrase for people: "CPU AVX-512 VNNI, 2 threads". Owned by the backend. */
+    const char *(*describe)(const struct backend *backend);
+
+    /* Loading. Bytes that load_linear will keep, so that the plan can be made before any load. */
+    uint64_t (*linear_bytes)(const struct backend *backend, const struct backend_linear *linear);
+    int (*load_linear)(struct backend *backend, uint32_t layer, enum linear_slot slot,
+                       const struct backend_linear *linear, struct backend_error *error);
+    int (*load_norm)(struct backend *backend, uint32_t layer, enum norm_slot slot,
+                     const struct backend_tensor *weight, struct backend_error *error);
+    /* [vocab, hidden]; TABLE_HEAD absent (tied): call with the same tensor as TABLE_EMBED. */
+    int (*load_table)(struct backend *backend, enum table_slot slot,
+                      const struct backend_tensor *weight, struct backend_error *error);
+    /* inv_freq [head_dim / 2]; the angle is (float)position * inv_freq[i] computed in fp32, and
+     * cos and sin are multiplied by `scale` (1 but for YaRN). Half-rotation layout: element i
+     * pairs with i + head_dim / 2. */
+    int (*load_rope)(struct backend *backend, const float *inv_freq, float scale,
+                     struct backend_error *error);
+    /* All tensors are in. */
+    int (*load_done)(struct backend *backend, struct backend_error *error);
+
+    /* Memory. */
+    void (*memory)(const struct backend *backend, struct backend_memory *out);
+    uint64_t (*kv_page_bytes)(const struct backend_shape *shape, enum kv_type type);
+    int (*kv_create)(struct backend *backend, enum kv_type type, uint32_t pages,
+                     struct backend_error *error);
+    /* Copies the first `tokens` positions of one page to another, all layers. */
+    int (*kv_copy_page)(struct backend *backend, uint32_t from, uint32_t to, uint32_t tokens);
+    int (*buffer_create)(struct backend *backend, uint32_t cols, struct backend_buffer **out,
+                         struct backend_error *error); /* freed by close */
+
+    /* The steps; 0 or -1 (device failure; the message is kept, see last_error). */
+    int (*embed)(struct backend *backend, const struct backend_batch *batch,
+                 struct backend_buffer *x);
+    int (*norm_qkv)(struct backend *backend, uint32_t layer, const struct backend_batch *batch,
+                    const struct backend_buffer *x, struct backend_buffer *q,
+                    struct backend_buffer *k, struct backend_buffer *v);
+    int (*rope_append)(struct backend *backend, uint32_t layer, const struct backend_batch *batch,
+                       struct backend_buffer *q, const struct backend_buffer *k,
+                       const struct backend_buffer *v);
+    int (*attend)(struct backend *backend, uint32_t layer, const struct backend_batch *batch,
+                  const struct backend_buffer *q, struct backend_buffer *a);
+    /* x += linear(in), slot LINEAR_O or LINEAR_DOWN */
+    int (*project_add)(struct backend *backend, uint32_t layer, enum linear_slot slot,
+                       const struct backend_batch *batch, const struct backend_buffer *in,
+                       struct backend_buffer *x);
+    int (*norm_gate_up)(struct backend *backend, uint32_t layer, const struct backend_batch *batch,
+                        const struct backend_buffer *x, struct backend_buffer *h);
+    /* Final norm and head of the chosen rows: logits [count, vocab] in host memory, valid until
+     * the next step. count <= max_head_rows. */
+    int (*head)(struct backend *backend, const uint32_t *rows, uint32_t count,
+                const struct backend_buffer *x, const float **logits);
+    const char *(*last_error)(const struct backend *backend);
+
+    /* Bytes a second that all the backend's threads together read from memory, measured now over
+     * a buffer far larger than the caches. */
+    double (*measure_bandwidth)(struct backend *backend);
+};
+
+/* The built-in backend. */
+const struct backend_ops *backend_cpu(void);
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * settings.h - everything that flags and airo.ini can set. options.c fills it from one table, in
+ * this order: defaults, airo.ini, command line. Strings are owned by the struct.
+ */
+#ifndef AIRO_TUI_SETTINGS_H
+#define AIRO_TUI_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/infer/sampler.h"
+#include "engine/model/model.h"
+
+struct settings {
+    /* model */
+    char *model;     /* NULL: vaquita */
+    char *template;  /* "airoboros" */
+    char *system;    /* NULL: the template's */
+    char *kernels;   /* "auto" */
+    char *kv_type;   /* "f16" */
+    char *rope;      /* NULL: from the file */
+    double rope_factor;
+    uint32_t rope_original;
+    uint32_t context; /* 0: the model's */
+    uint32_t threads; /* 0: physical cores */
+    uint32_t chunk;
+    /* reply */
+    struct sampling sampling;
+    uint32_t max_tokens;
+    bool ask_source, no_making_up, plain_format;
+    /* interface */
+    char *theme;       /* "vaquita-dark" */
+    char *colour;      /* "auto", "truecolor", "256", "16", "none" */
+    bool mouse;
+    uint32_t frame_ms; /* shortest time between two frames */
+};
+
+void settings_free(struct settings *settings);
+
+#endif
