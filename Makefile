@@ -46,9 +46,10 @@ all: $(BUILD)/airo
 .DELETE_ON_ERROR:
 
 # Instruction sets are per file; everything else runs on any x86-64 (or any other CPU).
+# (% matches at least one character: avx2%o is avx2.o and avx2_attend.o.)
 ifneq ($(filter x86_64 amd64,$(shell uname -m)),)
-$(BUILD)/kernels/cpu/avx2%.o:   ISA := -mavx2 -mfma -mf16c -O3
-$(BUILD)/kernels/cpu/avx512%.o: ISA := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx2 -mfma -mf16c -O3
+$(BUILD)/kernels/cpu/avx2%o:   ISA := -mavx2 -mfma -mf16c -O3
+$(BUILD)/kernels/cpu/avx512%o: ISA := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx2 -mfma -mf16c -O3
 endif
 
 $(BUILD)/airo: $(BUILD)/tui/main.o $(BUILD)/libairo.a

@@ -33,7 +33,19 @@ struct settings {
     char *colour;      /* "auto", "truecolor", "256", "16", "none" */
     bool mouse;
     uint32_t frame_ms; /* shortest time between two frames */
+    bool verbose;      /* say on stderr what was loaded and how */
+
+    uint64_t given; /* which options were set by the ini file or a flag: see option_given */
 };
+
+/* Every value at its default. */
+void settings_defaults(struct settings *settings);
+
+/* Reads an ini file over what is there. Errors name file, line, section:key, value and range. */
+int settings_read(struct settings *settings, const char *path, struct error *error);
+
+/* Defaults, then $XDG_CONFIG_HOME/airo/airo.ini where there is one. */
+int settings_load(struct settings *settings, struct error *error);
 
 void settings_free(struct settings *settings);
 

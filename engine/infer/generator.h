@@ -1,7 +1,7 @@
 /*
  * generator.h - the reply seam: segments in, events out. The interface knows nothing below it.
  *
- * Implementations: local (worker.c: a thread with a model), fake (fake.c: a script, for tests);
+ * Implementations: local (local.c: a thread with a model), fake (fake.c: a script, for tests);
  * remote servers come later. All calls but generator_free are made by one thread, the interface's;
  * none of them blocks for longer than a lock is held.
  */
@@ -19,12 +19,15 @@
 #include "engine/model/model.h"
 
 struct generation_request {
-    struct segment_list segments; /* the whole prompt, always; borrowed during start() */
+    /* The whole prompt, always; borrowed during start(). When it ends with content or a reply's own
+     * tokens, the reply continues them; otherwise its first word loses its leading space. */
+    struct segment_list segments;
     struct sampling sampling;
-    uint32_t max_tokens;          /* of the reply; 0 = what the context leaves */
-    const char *const *stops;     /* strings that end the reply and are not part of it */
+    uint32_t max_tokens;      /* of the reply; 0 = what the context leaves */
+    const char *const *stops; /* strings that end the reply and are not part of it; one that
+                               * spells a special token stands for that token */
     size_t stop_count;
-    bool ignore_eos;              /* for benchmarks and `run --raw` on request */
+    bool ignore_eos; /* for benchmarks and `run --raw` on request */
 };
 
 struct generator;
@@ -56,12 +59,14 @@ struct generator {
     const struct generator_ops *ops;
 };
 
-/* The local generator: takes the model over (closes it in free) and starts the engine thread. */
+/* The local generator: takes the model over (closes it in free) and starts the engine thread. On
+ * error the model is still the caller's. */
 int generator_local_open(struct generator **out, struct model *model, struct error *error);
 
 /* The scripted fake. Replies are taken from `script` in order, again from the first when used up;
  * "\n---\n" parts replies. Text comes out in pieces of a few characters, one piece each
- * `piece_ms` (0: as fast as next() is called); tokens are counted as one per 4 bytes. */
+ * `piece_ms` (0: as fast as next() is called); tokens are counted as one per 4 bytes. A reply
+ * that begins with "!error " fails with the rest as its message. */
 struct generator *generator_fake_open(const char *script, unsigned piece_ms, uint32_t context);
 
 #endif

@@ -18,7 +18,7 @@ struct sampling {
     float repeat_penalty; /* neutral 1 */
     uint32_t repeat_last; /* how far back penalties look, in tokens; 0 = everything */
     float frequency_penalty, presence_penalty; /* neutral 0 */
-    uint64_t seed;        /* 0 = from the system's randomness */
+    uint64_t seed;                             /* 0 = from the system's randomness */
 };
 
 struct sampling sampling_defaults(void);
@@ -30,7 +30,7 @@ void sampler_free(struct sampler *sampler);
 
 /* Chooses from logits [vocab] (not modified), given the tokens so far (prompt and reply).
  * `banned` (may be NULL) are ids that are never chosen. Non-finite logits never win; ties go to
- * the lowest id. */
+ * the lowest id. -1 when no id is left to choose. */
 int32_t sampler_choose(struct sampler *sampler, const float *logits, const int32_t *history,
                        size_t history_count, const int32_t *banned, size_t banned_count);
 

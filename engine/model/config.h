@@ -47,7 +47,8 @@ struct model_config {
     uint32_t context; /* the most positions that the rule supports */
     float norm_eps;
     bool tied_embeddings;
-    int32_t bos_id, eos_id; /* -1: none */
+    bool attention_bias, mlp_bias; /* the bias tensors must be there; others are used if found */
+    int32_t bos_id, eos_id;        /* -1: none */
     struct rope_config rope;
     struct quant_config quant;
 };

@@ -17,7 +17,7 @@
 #define KV_PAGE_TOKENS 32
 
 struct model_options {
-    uint32_t context;    /* tokens; 0 = all that the model supports */
+    uint32_t context; /* tokens; 0 = all that the model supports */
     enum kv_type kv_type;
     uint32_t chunk;      /* largest batch in tokens; 0 = 256 */
     unsigned threads;    /* 0 = one per physical core */

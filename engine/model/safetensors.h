@@ -15,10 +15,21 @@
 #define SAFETENSORS_RANK_MAX 8
 
 enum tensor_dtype {
-    TENSOR_F64, TENSOR_F32, TENSOR_F16, TENSOR_BF16,
-    TENSOR_I64, TENSOR_I32, TENSOR_I16, TENSOR_I8,
-    TENSOR_U64, TENSOR_U32, TENSOR_U16, TENSOR_U8, TENSOR_BOOL,
-    TENSOR_F8_E5M2, TENSOR_F8_E4M3,
+    TENSOR_F64,
+    TENSOR_F32,
+    TENSOR_F16,
+    TENSOR_BF16,
+    TENSOR_I64,
+    TENSOR_I32,
+    TENSOR_I16,
+    TENSOR_I8,
+    TENSOR_U64,
+    TENSOR_U32,
+    TENSOR_U16,
+    TENSOR_U8,
+    TENSOR_BOOL,
+    TENSOR_F8_E5M2,
+    TENSOR_F8_E4M3,
 };
 
 struct tensor_view {
@@ -44,6 +55,8 @@ const struct tensor_view *safetensors_find(const struct safetensors *set, const 
 size_t safetensors_count(const struct safetensors *set);
 const struct tensor_view *safetensors_at(const struct safetensors *set, size_t index);
 uint64_t safetensors_bytes(const struct safetensors *set);
+/* The path of the single file, or of the index: for messages about a tensor that is missing. */
+const char *safetensors_source(const struct safetensors *set);
 
 /* -1 and an error naming the file when a mapped file was cut short since it was opened. */
 int safetensors_check(const struct safetensors *set, struct error *error);

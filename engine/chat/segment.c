@@ -1,0 +1,238 @@
+#include "engine/chat/segment.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/alloc.h"
+#include "engine/base/utf8.h"
+
+static struct segment *list_push(struct segment_list *list)
+{
+    if (list->count == list->capacity) {
+        list->capacity = list->capacity ? list->capacity * 2 : 16;
+        list->items = xreallocarray(list->items, list->capacity, sizeof *list->items);
+    }
+    struct segment *segment = &list->items[list->count++];
+    *segment = (struct segment){.owner = -1, .id = -1};
+    return segment;
+}
+
+void segment_add_text(struct segment_list *list, enum segment_kind kind, enum segment_part part,
+                      int owner, bool fresh, const char *text, size_t length)
+{
+    struct strbuf copy = {0};
+    strbuf_add(&copy, text, length);
+    struct segment *segment = list_push(list);
+    segment->kind = kind;
+    segment->part = part;
+    segment->owner = owner;
+    segment->fresh = fresh;
+    segment->text = strbuf_detach(&copy);
+    segment->length = length;
+}
+
+void segment_add_special(struct segment_list *list, enum segment_part part, const char *text,
+                         int32_t id)
+{
+    struct segment *segment = list_push(list);
+    segment->kind = SEGMENT_SPECIAL;
+    segment->part = part;
+    segment->text = xstrdup(text);
+    segment->length = strlen(text);
+    segment->id = id;
+}
+
+void segment_add_tokens(struct segment_list *list, enum segment_part part, int owner,
+                        const int32_t *ids, size_t count)
+{
+    struct segment *segment = list_push(list);
+    segment->kind = SEGMENT_TOKENS;
+    segment->part = part;
+    segment->owner = owner;
+    token_list_append(&segment->tokens, ids, count);
+}
+
+void segment_list_copy(struct segment_list *to, const struct segment_list *from)
+{
+    for (size_t i = 0; i < from->count; i++) {
+        const struct segment *source = &from->items[i];
+        struct segment *segment = list_push(to);
+        *segment = *source;
+        segment->tokens = (struct token_list){0};
+        token_list_append(&segment->tokens, source->tokens.ids, source->tokens.count);
+        if (source->text != NULL) {
+            struct strbuf copy = {0};
+            strbuf_add(&copy, source->text, source->length);
+            segment->text = strbuf_detach(&copy);
+        }
+    }
+}
+
+void segment_list_free(struct segment_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        free(list->items[i].text);
+        token_list_free(&list->items[i].tokens);
+    }
+    free(list->items);
+    *list = (struct segment_list){0};
+}
+
+/* --- tokens ----------------------------------------------------------------------------------- */
+
+/*
+ * Walks the text of a run beside the tokens it became, to find where each token begins. A piece
+ * spells a space as U+2581 and a byte of an unknown character as <0xNN>; the dummy space at the
+ * front stands for no byte of the text, and the normaliser may have dropped further spaces.
+ */
+#define SPACE_MARK 0x2581u
+
+struct walk {
+    const char *text;
+    size_t length, at;
+    size_t bytes_left; /* of the character at `at`, still to come as byte pieces; 0: none begun */
+};
+
+static size_t walk_peek(const struct walk *walk, uint32_t *code)
+{
+    if (walk->at >= walk->length)
+        return 0;
+    return utf8_decode(walk->text + walk->at, walk->length - walk->at, code);
+}
+
+static bool walk_at_space(const struct walk *walk)
+{
+    return walk->at < walk->length && walk->text[walk->at] == ' ';
+}
+
+/* One character of a piece: passes the same character of the text, if it is there. */
+static void walk_character(struct walk *walk, uint32_t wanted)
+{
+    uint32_t code = 0;
+    size_t size = walk_peek(walk, &code);
+    if (size > 0 && (code == wanted || (wanted == SPACE_MARK && code == ' '))) {
+        walk->at += size;
+        return;
+    }
+    if (wanted == SPACE_MARK)
+        return; /* the dummy prefix */
+    while (walk_at_space(walk))
+        walk->at++;
+    walk->at += walk_peek(walk, &code);
+}
+
+/* One byte piece: a character is passed with its last byte. */
+static void walk_byte(struct walk *walk)
+{
+    uint32_t code = 0;
+    char bytes[4];
+    size_t size = walk_peek(walk, &code);
+    if (size == 0)
+        return;
+    if (walk->bytes_left == 0)
+        walk->bytes_left = utf8_encode(code, bytes);
+    if (--walk->bytes_left == 0)
+        walk->at += size;
+}
+
+static bool is_byte_piece(const char *piece, size_t length)
+{
+    return length == 6 && memcmp(piece, "<0x", 3) == 0 && piece[5] == '>';
+}
+
+/* A byte piece and the literal text "<0x41>" are spelled alike, but literal text never becomes one
+ * token of that spelling: byte pieces cannot be reached by merging. */
+static void walk_piece(struct walk *walk, const char *piece)
+{
+    size_t length = strlen(piece);
+    if (is_byte_piece(piece, length)) {
+        walk_byte(walk);
+        return;
+    }
+    walk->bytes_left = 0;
+    for (size_t i = 0; i < length;) {
+        uint32_t code;
+        i += utf8_decode(piece + i, length - i, &code);
+        walk_character(walk, code);
+    }
+}
+
+/* Text that is waiting to be tokenised as one: segments [first, end) of the list. */
+struct run {
+    const struct segment_list *list;
+    size_t first, end;
+    struct strbuf text;
+};
+
+/* Counts ids[from..) for the part of the segment in which each begins. */
+static void run_attribute(const struct run *run, const struct tokenizer *tokenizer,
+                          const struct token_list *out, size_t from, size_t *parts)
+{
+    struct walk walk = {run->text.data, run->text.length, 0, 0};
+    size_t segment = run->first, segment_end = run->list->items[segment].length;
+    for (size_t i = from; i < out->count; i++) {
+        while (walk.at >= segment_end && segment + 1 < run->end)
+            segment_end += run->list->items[++segment].length;
+        parts[run->list->items[segment].part]++;
+        walk_piece(&walk, tokenizer_piece(tokenizer, out->ids[i]));
+    }
+}
+
+static void run_flush(struct run *run, const struct tokenizer *tokenizer, struct token_list *out,
+                      size_t *parts)
+{
+    size_t from = out->count;
+    if (run->text.length > 0)
+        tokenizer_encode(tokenizer, run->text.data, run->text.length, true, out);
+    if (out->count > from && parts != NULL)
+        run_attribute(run, tokenizer, out, from, parts);
+    strbuf_clear(&run->text);
+    run->first = run->end;
+}
+
+static bool segment_is_text(const struct segment *segment)
+{
+    return segment->kind == SEGMENT_TEMPLATE || segment->kind == SEGMENT_CONTENT;
+}
+
+void segment_tokenize(const struct segment_list *list, const struct tokenizer *tokenizer,
+                      struct token_list *out, size_t *parts)
+{
+    if (parts != NULL)
+        memset(parts, 0, PARTS * sizeof *parts);
+    struct run run = {.list = list};
+    for (size_t i = 0; i < list->count; i++) {
+        const struct segment *segment = &list->items[i];
+        if (!segment_is_text(segment) || segment->fresh) {
+            run_flush(&run, tokenizer, out, parts);
+            run.first = i;
+        }
+        run.end = i + 1;
+        if (segment_is_text(segment)) {
+            strbuf_add(&run.text, segment->text, segment->length);
+            continue;
+        }
+        size_t before = out->count;
+        if (segment->kind == SEGMENT_SPECIAL)
+            token_list_add(out, segment->id);
+        else
+            token_list_append(out, segment->tokens.ids, segment->tokens.count);
+        if (parts != NULL)
+            parts[segment->part] += out->count - before;
+        run.first = run.end;
+    }
+    run_flush(&run, tokenizer, out, parts);
+    strbuf_free(&run.text);
+}
+
+void segment_text(const struct segment_list *list, const struct tokenizer *tokenizer,
+                  struct strbuf *out)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const struct segment *segment = &list->items[i];
+        if (segment->kind != SEGMENT_TOKENS)
+            strbuf_add(out, segment->text, segment->length);
+        else if (tokenizer != NULL)
+            tokenizer_decode(tokenizer, segment->tokens.ids, segment->tokens.count, out);
+    }
+}

@@ -1,0 +1,361 @@
+#include "engine/infer/worker.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "engine/base/alloc.h"
+#include "engine/infer/forward.h"
+#include "engine/infer/scheduler.h"
+
+#define TEXT_INTERVAL_S  0.016
+#define USAGE_INTERVAL_S 0.050
+
+enum command_kind { COMMAND_START, COMMAND_CANCEL, COMMAND_QUIT };
+
+struct command {
+    enum command_kind kind;
+    struct generation *generation; /* START: owned */
+    uint64_t id;                   /* CANCEL */
+    struct command *next;
+};
+
+struct worker {
+    /* Shared. */
+    pthread_mutex_t lock; /* guards commands */
+    pthread_cond_t wake;
+    struct command *commands, **last_command;
+    atomic_bool interrupt; /* set with a cancel or quit, looked at by forward */
+    struct event_queue *events;
+
+    /* The engine thread's. */
+    pthread_t thread;
+    const struct model *model;
+    struct forward *forward;
+    struct kv_cache *cache;
+    struct scheduler *scheduler;
+    struct generation *running; /* in order of arrival */
+    uint64_t evaluated;
+};
+
+static double now_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+/* --- events up -------------------------------------------------------------------------------- */
+
+static void fill_kv(const struct worker *worker, const struct generation *generation,
+                    struct usage *usage)
+{
+    struct kv_usage kv;
+    size_t count = 0, shared = 0;
+    kv_cache_usage(worker->cache, &kv);
+    if (generation->sequence != NULL) {
+        const uint32_t *pages = sequence_pages(generation->sequence, &count);
+        for (size_t i = 0; i < count; i++)
+            shared += kv_cache_references(worker->cache, pages[i]) > 1;
+    }
+    usage->kv_used_bytes = count * kv.page_bytes;
+    usage->kv_shared_bytes = shared * kv.page_bytes;
+    usage->kv_free_bytes = (kv.pages - kv.held) * kv.page_bytes;
+    usage->evaluated = worker->evaluated;
+}
+
+static void send_usage(struct worker *worker, struct generation *generation, enum event_kind kind)
+{
+    struct event event = {.kind = kind, .generation = generation->id, .usage = generation->usage};
+    fill_kv(worker, generation, &event.usage);
+    event.reason = generation->reason;
+    event.error = generation->error;
+    event_queue_push(worker->events, &event);
+}
+
+/* What the reply has released since the last time. */
+static void send_text(struct worker *worker, struct generation *generation)
+{
+    const struct strbuf *text = reply_text(generation->reply);
+    const struct token_list *tokens = reply_tokens(generation->reply);
+    if (text->length == 0 && tokens->count == 0)
+        return;
+    struct event event = {.kind = EVENT_TEXT, .generation = generation->id};
+    struct strbuf copy = {0};
+    strbuf_add(&copy, text->data, text->length);
+    event.length = copy.length;
+    event.text = strbuf_detach(&copy);
+    token_list_append(&event.tokens, tokens->ids, tokens->count);
+    event_queue_push(worker->events, &event);
+    reply_clear(generation->reply);
+}
+
+static void send_due(struct worker *worker, struct generation *generation, double now)
+{
+    if (now - generation->text_sent >= TEXT_INTERVAL_S) {
+        send_text(worker, generation);
+        generation->text_sent = now;
+    }
+    if (now - generation->usage_sent >= USAGE_INTERVAL_S) {
+        send_usage(worker, generation, EVENT_USAGE);
+        generation->usage_sent = now;
+    }
+}
+
+static void send_end(struct worker *worker, struct generation *generation)
+{
+    send_text(worker, generation);
+    send_usage(worker, generation, generation->error.code != ERROR_NONE ? EVENT_ERROR : EVENT_DONE);
+}
+
+/* --- commands down ---------------------------------------------------------------------------- */
+
+static void send_command(struct worker *worker, enum command_kind kind,
+                         struct generation *generation, uint64_t id)
+{
+    struct command *command = xcalloc(1, sizeof *command);
+    *command = (struct command){kind, generation, id, NULL};
+    pthread_mutex_lock(&worker->lock);
+    *worker->last_command = command;
+    worker->last_command = &command->next;
+    if (kind != COMMAND_START)
+        atomic_store(&worker->interrupt, true);
+    pthread_cond_signal(&worker->wake);
+    pthread_mutex_unlock(&worker->lock);
+}
+
+/* All commands there are; waits for one when there is nothing else to do. */
+static struct command *take_commands(struct worker *worker)
+{
+    pthread_mutex_lock(&worker->lock);
+    while (worker->commands == NULL && worker->running == NULL)
+        pthread_cond_wait(&worker->wake, &worker->lock);
+    struct command *commands = worker->commands;
+    worker->commands = NULL;
+    worker->last_command = &worker->commands;
+    atomic_store(&worker->interrupt, false);
+    pthread_mutex_unlock(&worker->lock);
+    return commands;
+}
+
+static void add_running(struct worker *worker, struct generation *generation)
+{
+    struct generation **link = &worker->running;
+    while (*link != NULL)
+        link = &(*link)->next;
+    *link = generation;
+}
+
+static void cancel_running(struct worker *worker, uint64_t id)
+{
+    for (struct generation *g = worker->running; g != NULL; g = g->next)
+        if (g->id == id && g->state != GENERATION_OVER)
+            generation_finish(g, STOP_CANCELLED);
+}
+
+/* False: quit. */
+static bool obey(struct worker *worker, struct command *commands)
+{
+    bool going_on = true;
+    while (commands != NULL) {
+        struct command *command = commands;
+        commands = command->next;
+        if (command->kind == COMMAND_START)
+            add_running(worker, command->generation);
+        else if (command->kind == COMMAND_CANCEL)
+            cancel_running(worker, command->id);
+        else
+            going_on = false;
+        free(command);
+    }
+    return going_on;
+}
+
+/* --- one turn --------------------------------------------------------------------------------- */
+
+static bool any_in(const struct worker *worker, enum generation_state state)
+{
+    for (const struct generation *g = worker->running; g != NULL; g = g->next)
+        if (g->state == state)
+            return true;
+    return false;
+}
+
+/* Begins the prompt that has waited longest, when none is being read. One that finds no pages waits
+ * on while other replies hold some. */
+static void admit(struct worker *worker)
+{
+    if (any_in(worker, GENERATION_PREFILL))
+        return;
+    for (struct generation *g = worker->running; g != NULL; g = g->next) {
+        if (g->state != GENERATION_WAITING)
+            continue;
+        struct error error = {0};
+        if (generation_begin(g, worker->cache, now_seconds(), &error) == 0) {
+            send_usage(worker, g, EVENT_PROGRESS);
+            return;
+        }
+        if (error.code == ERROR_MEMORY && any_in(worker, GENERATION_DECODE))
+            return;
+        generation_fail(g, &error);
+    }
+}
+
+/* The batch has been evaluated: its tokens count, and those with logits get their next one. */
+static void settle_batch(struct worker *worker, const struct schedule *schedule,
+                         const float *logits)
+{
+    double now = now_seconds();
+    size_t vocab = worker->model->shape.vocab;
+    for (uint32_t i = 0; i < schedule->entry_count; i++) {
+        const struct schedule_entry *entry = &schedule->entries[i];
+        struct generation *g = entry->generation;
+        sequence_advance(g->sequence, entry->count);
+        if (g->state == GENERATION_PREFILL) {
+            g->usage.prompt_done += entry->count;
+            g->usage.prefill_seconds = now - g->began;
+            send_usage(worker, g, EVENT_PROGRESS);
+        }
+        if (entry->wants_head) {
+            generation_sample(g, logits, now);
+            logits += vocab;
+            if (g->state != GENERATION_OVER)
+                send_due(worker, g, now);
+        }
+    }
+}
+
+static void run_batch(struct worker *worker)
+{
+    const struct schedule *schedule = scheduler_next(worker->scheduler, worker->running);
+    if (schedule->batch.n == 0)
+        return;
+    struct error error = {0};
+    const float *logits = NULL;
+    double began = now_seconds();
+    int result = forward_layers(worker->forward, &schedule->batch, &worker->interrupt, &error);
+    if (result == 0 && schedule->row_count > 0)
+        result =
+            forward_head(worker->forward, schedule->rows, schedule->row_count, &logits, &error);
+    if (result == 0) {
+        worker->evaluated += schedule->batch.n;
+        scheduler_measure(worker->scheduler, now_seconds() - began);
+        settle_batch(worker, schedule, logits);
+        return;
+    }
+    for (uint32_t i = 0; error.code != ERROR_CANCELLED && i < schedule->entry_count; i++)
+        generation_fail(schedule->entries[i].generation, &error);
+}
+
+/* Sends the last events of those that are over and frees them; their pages stay in the cache. */
+static void collect(struct worker *worker)
+{
+    struct generation **link = &worker->running;
+    while (*link != NULL) {
+        struct generation *g = *link;
+        if (g->state != GENERATION_OVER) {
+            link = &g->next;
+            continue;
+        }
+        send_end(worker, g);
+        *link = g->next;
+        generation_free(g);
+    }
+}
+
+static void *worker_run(void *argument)
+{
+    struct worker *worker = argument;
+    while (obey(worker, take_commands(worker))) {
+        collect(worker);
+        admit(worker);
+        run_batch(worker);
+        collect(worker);
+    }
+    return NULL;
+}
+
+/* --- open and close --------------------------------------------------------------------------- */
+
+static void free_worker(struct worker *worker)
+{
+    for (struct generation *g = worker->running, *next; g != NULL; g = next) {
+        next = g->next;
+        generation_free(g);
+    }
+    for (struct command *c = worker->commands, *next; c != NULL; c = next) {
+        next = c->next;
+        generation_free(c->generation);
+        free(c);
+    }
+    scheduler_free(worker->scheduler);
+    kv_cache_close(worker->cache);
+    forward_close(worker->forward);
+    event_queue_close(worker->events);
+    pthread_cond_destroy(&worker->wake);
+    pthread_mutex_destroy(&worker->lock);
+    free(worker);
+}
+
+/* Signals are for the interface's thread; only those that a thread causes itself reach this one. */
+static int start_thread(struct worker *worker, struct error *error)
+{
+    sigset_t blocked, before;
+    sigfillset(&blocked);
+    static const int own[] = {SIGBUS, SIGSEGV, SIGFPE, SIGILL, SIGABRT, SIGTRAP};
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        sigdelset(&blocked, own[i]);
+    pthread_sigmask(SIG_SETMASK, &blocked, &before);
+    int failed = pthread_create(&worker->thread, NULL, worker_run, worker);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failed != 0)
+        return error_set(error, ERROR_SYSTEM, "cannot start the engine thread: %s",
+                         strerror(failed));
+    return 0;
+}
+
+int worker_open(struct worker **out, struct model *model, struct error *error)
+{
+    struct worker *worker = xcalloc(1, sizeof *worker);
+    pthread_mutex_init(&worker->lock, NULL);
+    pthread_cond_init(&worker->wake, NULL);
+    worker->last_command = &worker->commands;
+    worker->model = model;
+    worker->scheduler = scheduler_create(model);
+    if (event_queue_open(&worker->events, error) != 0 ||
+        forward_open(&worker->forward, model, error) != 0 ||
+        kv_cache_open(&worker->cache, model, kv_pages_wanted(model), error) != 0 ||
+        start_thread(worker, error) != 0) {
+        free_worker(worker);
+        return -1;
+    }
+    *out = worker;
+    return 0;
+}
+
+void worker_close(struct worker *worker)
+{
+    if (worker == NULL)
+        return;
+    send_command(worker, COMMAND_QUIT, NULL, 0);
+    pthread_join(worker->thread, NULL);
+    free_worker(worker);
+}
+
+void worker_start(struct worker *worker, struct generation *generation)
+{
+    send_command(worker, COMMAND_START, generation, 0);
+}
+
+void worker_cancel(struct worker *worker, uint64_t id)
+{
+    send_command(worker, COMMAND_CANCEL, NULL, id);
+}
+
+struct event_queue *worker_events(struct worker *worker)
+{
+    return worker->events;
+}

@@ -1,0 +1,223 @@
+#include "engine/model/model_plan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/alloc.h"
+#include "engine/base/file.h"
+#include "engine/model/gptq.h"
+#include "engine/model/rope.h"
+#include "engine/model/weights.h"
+
+/* Indexed by enum kv_type. */
+static const char *const kv_names[KV_TYPES] = {[KV_F32] = "f32", [KV_F16] = "f16", [KV_Q8] = "q8"};
+
+const char *kv_type_name(enum kv_type type)
+{
+    return kv_names[type];
+}
+
+int kv_type_parse(const char *name, enum kv_type *type)
+{
+    for (int i = 0; i < KV_TYPES; i++) {
+        if (strcmp(name, kv_names[i]) == 0) {
+            *type = (enum kv_type)i;
+            return 0;
+        }
+    }
+    return -1;
+}
+
+int backend_error_set(const struct backend_error *from, const char *directory, struct error *error)
+{
+    static const enum error_code codes[] = {
+        [BACKEND_OK] = ERROR_DEVICE,
+        [BACKEND_NO_MEMORY] = ERROR_MEMORY,
+        [BACKEND_UNSUPPORTED] = ERROR_UNSUPPORTED,
+        [BACKEND_FAILED] = ERROR_DEVICE,
+    };
+    return error_set(error, codes[from->code], "%s: %s", directory, from->message);
+}
+
+void model_shape(struct backend_shape *shape, const struct model_config *config, uint32_t context,
+                 uint32_t chunk)
+{
+    *shape = (struct backend_shape){
+        .layers = config->layers,
+        .hidden = config->hidden,
+        .heads = config->heads,
+        .kv_heads = config->kv_heads,
+        .head_dim = config->head_dim,
+        .ffn = config->ffn,
+        .vocab = config->vocab,
+        .norm_eps = config->norm_eps,
+        .max_tokens = chunk,
+        .max_head_rows = HEAD_ROWS,
+        .max_positions = context,
+        .page_tokens = KV_PAGE_TOKENS,
+    };
+}
+
+static int layer_bytes(const struct plan_input *input, uint32_t layer, uint64_t *bytes,
+                       struct error *error)
+{
+    struct weight_place place = {input->set, input->config, layer};
+    for (int slot = 0; slot < LINEAR_SLOTS; slot++) {
+        struct backend_linear linear;
+        if (weights_linear(&linear, &place, (enum linear_slot)slot, NULL, error) != 0)
+            return -1;
+        linear.g_idx = NULL; /* unread as yet; any order takes the same room */
+        *bytes += input->ops->linear_bytes(input->backend, &linear);
+    }
+    *bytes += 2ull * input->config->hidden * sizeof(float);
+    return 0;
+}
+
+static int weight_bytes(const struct plan_input *input, uint64_t *bytes, struct error *error)
+{
+    struct weight_place place = {input->set, input->config, 0};
+    struct backend_tensor embed, head;
+    if (weights_table(&embed, &place, TABLE_EMBED, error) != 0 ||
+        weights_table(&head, &place, TABLE_HEAD, error) != 0)
+        return -1;
+    *bytes = backend_tensor_bytes(&embed);
+    if (head.data != embed.data)
+        *bytes += backend_tensor_bytes(&head);
+    for (uint32_t layer = 0; layer < input->config->layers; layer++) {
+        if (layer_bytes(input, layer, bytes, error) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Keys and values of `context` positions of one conversation. */
+static uint64_t kv_bytes(const struct plan_input *input, enum kv_type type, uint32_t context)
+{
+    uint64_t pages = (context + (uint64_t)KV_PAGE_TOKENS - 1) / KV_PAGE_TOKENS;
+    return pages * input->ops->kv_page_bytes(&input->shape, type);
+}
+
+/* Activations, their quantised twins, and logits; the backend's own are of the same order. */
+static uint64_t scratch_bytes(const struct backend_shape *shape)
+{
+    uint64_t attention = (uint64_t)shape->head_dim * (2ull * shape->heads + 2ull * shape->kv_heads);
+    uint64_t row = 3ull * shape->hidden + attention + 2ull * shape->ffn;
+    uint64_t logits = (uint64_t)shape->max_head_rows * shape->vocab;
+    return sizeof(float) * (shape->max_tokens * row + logits);
+}
+
+int plan_measure(struct model_plan *plan, const struct plan_input *input, struct error *error)
+{
+    struct backend_memory memory = {0};
+    struct model_plan found = {0};
+    if (weight_bytes(input, &found.weight_bytes, error) != 0)
+        return -1;
+    input->ops->memory(input->backend, &memory);
+    found.kv_bytes = kv_bytes(input, input->kv_type, input->shape.max_positions);
+    found.scratch_bytes = scratch_bytes(&input->shape);
+    found.total_bytes = found.weight_bytes + found.kv_bytes + found.scratch_bytes;
+    found.available_bytes = memory.free_bytes;
+    *plan = found;
+    return 0;
+}
+
+/* What to do about it: a smaller kind of cache, or else the largest round context. */
+static void suggest(const struct model_plan *plan, const struct plan_input *input, char *out,
+                    size_t size)
+{
+    uint64_t fixed = plan->weight_bytes + plan->scratch_bytes;
+    uint64_t room = plan->available_bytes > fixed ? plan->available_bytes - fixed : 0;
+    uint32_t context = input->shape.max_positions;
+    for (int type = (int)input->kv_type + 1; type < KV_TYPES; type++) {
+        if (kv_bytes(input, (enum kv_type)type, context) > room)
+            continue;
+        snprintf(out, size, "fits with %s", kv_names[type]);
+        return;
+    }
+    uint64_t page = input->ops->kv_page_bytes(&input->shape, KV_Q8);
+    uint64_t tokens = page > 0 ? room / page * KV_PAGE_TOKENS : 0;
+    if (tokens >= 512)
+        snprintf(out, size, "fits with q8 and a context of %llu tokens",
+                 (unsigned long long)(tokens / 256 * 256));
+    else
+        snprintf(out, size, "the weights alone do not leave room for a conversation");
+}
+
+int plan_check(const struct model_plan *plan, const struct plan_input *input, struct error *error)
+{
+    if (plan->total_bytes <= plan->available_bytes)
+        return 0;
+    char total[32], weights[32], kv[32], available[32], advice[96];
+    suggest(plan, input, advice, sizeof advice);
+    return error_set(error, ERROR_MEMORY,
+                     "%s: needs %s (%s of weights, %s for %u tokens of %s keys and values), %s "
+                     "free; %s",
+                     input->directory, format_bytes(plan->total_bytes, total),
+                     format_bytes(plan->weight_bytes, weights), format_bytes(plan->kv_bytes, kv),
+                     input->shape.max_positions, kv_names[input->kv_type],
+                     format_bytes(plan->available_bytes, available), advice);
+}
+
+static int plan_with(struct model_plan *plan, struct plan_input *input, struct error *error)
+{
+    struct backend_options options = {.threads = 1};
+    struct backend_error reason = {0};
+    struct backend *backend = NULL;
+    if (input->ops->open(&backend, &input->shape, &options, &reason) != 0)
+        return backend_error_set(&reason, input->directory, error);
+    input->backend = backend;
+    int result = plan_measure(plan, input, error);
+    input->ops->close(backend);
+    return result;
+}
+
+int model_plan(struct model_plan *plan, const char *directory, const struct model_config *config,
+               uint32_t context, enum kv_type kv_type, uint32_t chunk, struct error *error)
+{
+    struct safetensors *set = NULL;
+    struct model_config copy = *config;
+    if (safetensors_open(&set, directory, error) != 0)
+        return -1;
+    struct plan_input input = {directory, set, &copy, backend_cpu(), NULL, {0}, kv_type};
+    int result = -1;
+    if (gptq_infer(&copy.quant, set, error) == 0 && weights_check(set, &copy, error) == 0) {
+        model_shape(&input.shape, &copy, context ? context : config->context,
+                    chunk ? chunk : CHUNK_DEFAULT);
+        result = plan_with(plan, &input, error);
+    }
+    safetensors_close(set);
+    return result;
+}
+
+/* The directory's name is the model's; in the hub's cache it is three levels up. */
+static char *display_name(const char *directory)
+{
+    const char *hub = strstr(directory, "/models--");
+    char *copy = xstrdup(hub != NULL ? hub + strlen("/models--") : directory);
+    size_t length = strcspn(copy, hub != NULL ? "/" : "");
+    while (hub == NULL && length > 1 && copy[length - 1] == '/')
+        length--;
+    copy[length] = '\0';
+    char *dashes = hub != NULL ? strstr(copy, "--") : NULL;
+    char *name = xstrdup(dashes != NULL ? dashes + 2 : path_base(copy));
+    free(copy);
+    return name;
+}
+
+char *model_describe(const char *directory, const struct model_config *config)
+{
+    char rope[96], group[24] = "", quant[64] = "dense";
+    const struct quant_config *q = &config->quant;
+    if (q->kind == QUANT_GPTQ) {
+        if (q->group_size != 0)
+            snprintf(group, sizeof group, " g%u", q->group_size);
+        snprintf(quant, sizeof quant, "GPTQ %u-bit%s%s", q->bits, group,
+                 q->desc_act ? " act-order" : "");
+    }
+    char *name = display_name(directory);
+    char *line = xasprintf("%s: %u layers, %u hidden, %s, %s", name, config->layers, config->hidden,
+                           quant, rope_describe(&config->rope, config->context, rope));
+    free(name);
+    return line;
+}

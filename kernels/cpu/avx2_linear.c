@@ -1,0 +1,260 @@
+/*
+ * avx2_linear.c - linear layers with AVX2: rounding of activations, 4-bit strips, dense rows. A
+ * strip is done in two halves of 8 outputs. Each output of a token is summed in the same order
+ * whatever the number of tokens.
+ */
+#if defined(__x86_64__)
+#include <string.h>
+
+#include "kernels/cpu/avx2.h"
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* --- activations ------------------------------------------------------------------------------ */
+
+INLINE float largest_of(const __m256 *v)
+{
+    const __m256 sign = _mm256_set1_ps(-0.0f);
+    __m256 size = _mm256_andnot_ps(sign, v[0]);
+    for (int i = 1; i < 4; i++)
+        size = _mm256_max_ps(size, _mm256_andnot_ps(sign, v[i]));
+    __m128 four = _mm_max_ps(_mm256_castps256_ps128(size), _mm256_extractf128_ps(size, 1));
+    __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+}
+
+INLINE int32_t sum_of(__m256i v)
+{
+    __m128i four = _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+    __m128i two = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4E));
+    return _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32(two, 0xB1)));
+}
+
+/* 32 floats -> int8 with one scale. Packing works within 128-bit halves, the permutation puts the
+ * four-byte pieces back in order. */
+INLINE void round_block(const __m256 *v, int8_t *values, float *scale, int32_t *negsum)
+{
+    float largest = largest_of(v);
+    __m256 inverse = _mm256_set1_ps(largest > 0 ? 127.0f / largest : 0.0f);
+    __m256i q[4];
+    for (int i = 0; i < 4; i++)
+        q[i] = _mm256_cvtps_epi32(_mm256_mul_ps(v[i], inverse));
+    __m256i bytes = _mm256_packs_epi16(_mm256_packs_epi32(q[0], q[1]),
+                                       _mm256_packs_epi32(q[2], q[3]));
+    bytes = _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    _mm256_storeu_si256((__m256i *)values, bytes);
+    *negsum = -sum_of(_mm256_add_epi32(_mm256_add_epi32(q[0], q[1]),
+                                       _mm256_add_epi32(q[2], q[3])));
+    *scale = largest / 127.0f;
+}
+
+void avx2_quantize(const float *x, const struct cpu_order *order, uint32_t first, uint32_t end,
+                   int8_t *values, float *scales, int32_t *negsums)
+{
+    for (uint32_t block = first; block < end; block++) {
+        size_t at = (size_t)block * BLOCK_INPUTS;
+        const int *index = (const int *)order->index + at;
+        uint32_t count = order->count[block];
+        __m256 v[4];
+        for (uint32_t i = 0; i < 4; i++) {
+            if (order->plain) {
+                v[i] = _mm256_loadu_ps(x + at + 8 * i);
+                continue;
+            }
+            __m256i from = _mm256_loadu_si256((const __m256i *)(index + 8 * i));
+            __m256 all = _mm256_i32gather_ps(x, from, 4);
+            __m256i mask = lanes256(count > 8 * i ? count - 8 * i : 0);
+            v[i] = _mm256_and_ps(all, _mm256_castsi256_ps(mask));
+        }
+        round_block(v, values + at, scales + block, negsums + block);
+    }
+}
+
+/* --- 4-bit strips ----------------------------------------------------------------------------- */
+
+/* Eight outputs of one block; vector i holds inputs 4 i .. 4 i + 3. */
+struct half_block {
+    __m256i weights[8];
+    __m256i zero;
+    __m256 scale;
+};
+
+INLINE struct half_block load_half(const struct cpu_linear *linear, const uint8_t *strip,
+                                   uint32_t number, const int half)
+{
+    const __m256i nibble = _mm256_set1_epi8(15);
+    const uint8_t *at = strip + (size_t)number * BLOCK_BYTES + 32 * half;
+    struct half_block block;
+    for (int i = 0; i < 4; i++) {
+        __m256i packed = _mm256_load_si256((const __m256i *)(at + 64 * i));
+        block.weights[i] = _mm256_and_si256(packed, nibble);
+        block.weights[4 + i] = _mm256_and_si256(_mm256_srli_epi16(packed, 4), nibble);
+    }
+    const uint8_t *scales = strip + linear->scales_at + (size_t)number * STRIP_ROWS * 2;
+    block.scale = _mm256_cvtph_ps(_mm_load_si128((const __m128i *)(scales + 16 * half)));
+    block.zero = _mm256_set1_epi32(linear->zero_add);
+    if (linear->has_zeros) {
+        const __m256i low = _mm256_setr_epi32(0, 0, 4, 4, 8, 8, 12, 12);
+        long long zeros;
+        memcpy(&zeros, strip + linear->zeros_at + (size_t)number * 8, sizeof zeros);
+        __m256i shifts = _mm256_add_epi32(low, _mm256_set1_epi32(16 * half));
+        __m256i spread = _mm256_srlv_epi32(_mm256_set1_epi64x(zeros), shifts);
+        spread = _mm256_and_si256(spread, _mm256_set1_epi32(15));
+        block.zero = _mm256_add_epi32(block.zero, spread);
+    }
+    return block;
+}
+
+INLINE __m256i four_inputs(const int8_t *values)
+{
+    int32_t word;
+    memcpy(&word, values, sizeof word);
+    return _mm256_set1_epi32(word);
+}
+
+/* sum += weight scale * activation scale * (sum of q a - zero * sum of a). A pair of products is at
+ * most 2 * 15 * 128 = 3840, so eight of them fit 16 bits. The zero is the low half of its lane and
+ * meets the low half of -sum(a), which is all of it. */
+INLINE __m256 add_block(const struct half_block *block, const int8_t *values, float scale,
+                        int32_t negsum, __m256 sum)
+{
+    __m256i pairs = _mm256_maddubs_epi16(block->weights[0], four_inputs(values));
+    for (int i = 1; i < 8; i++)
+        pairs = _mm256_add_epi16(
+            pairs, _mm256_maddubs_epi16(block->weights[i], four_inputs(values + 4 * i)));
+    __m256i dot = _mm256_add_epi32(_mm256_madd_epi16(pairs, _mm256_set1_epi16(1)),
+                                   _mm256_madd_epi16(block->zero, _mm256_set1_epi32(negsum)));
+    __m256 scales = _mm256_mul_ps(block->scale, _mm256_set1_ps(scale));
+    return _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot), scales, sum);
+}
+
+/* Half a strip for `tokens` (a constant where this is inlined) tokens. */
+INLINE void half_strip(const struct cpu_linear *linear, const uint8_t *strip, const int half,
+                       const struct cpu_acts *acts, uint32_t first, const uint32_t tokens,
+                       float *tile)
+{
+    const int8_t *values = acts->values + first * acts->value_stride;
+    const float *scales = acts->scales + first * acts->block_stride;
+    const int32_t *negsums = acts->negsums + first * acts->block_stride;
+    __m256 sums[4];
+    for (uint32_t t = 0; t < tokens; t++)
+        sums[t] = _mm256_setzero_ps();
+    for (uint32_t b = 0; b < linear->order->blocks; b++) {
+        struct half_block block = load_half(linear, strip, b, half);
+        for (uint32_t t = 0; t < tokens; t++)
+            sums[t] = add_block(&block, values + t * acts->value_stride + b * BLOCK_INPUTS,
+                                scales[t * acts->block_stride + b],
+                                negsums[t * acts->block_stride + b], sums[t]);
+    }
+    for (uint32_t t = 0; t < tokens; t++)
+        _mm256_storeu_ps(tile + (size_t)(first + t) * STRIP_ROWS + 8 * half, sums[t]);
+}
+
+/* One token: both halves of a block together, so that memory is read in one stream. */
+INLINE void strip_token(const struct cpu_linear *linear, const uint8_t *strip,
+                        const struct cpu_acts *acts, uint32_t token, float *tile)
+{
+    const int8_t *values = acts->values + token * acts->value_stride;
+    const float *scales = acts->scales + token * acts->block_stride;
+    const int32_t *negsums = acts->negsums + token * acts->block_stride;
+    __m256 left = _mm256_setzero_ps(), right = left;
+    for (uint32_t b = 0; b < linear->order->blocks; b++) {
+        struct half_block block = load_half(linear, strip, b, 0);
+        left = add_block(&block, values + b * BLOCK_INPUTS, scales[b], negsums[b], left);
+        block = load_half(linear, strip, b, 1);
+        right = add_block(&block, values + b * BLOCK_INPUTS, scales[b], negsums[b], right);
+    }
+    _mm256_storeu_ps(tile + (size_t)token * STRIP_ROWS, left);
+    _mm256_storeu_ps(tile + (size_t)token * STRIP_ROWS + 8, right);
+}
+
+void avx2_linear_strips(const struct cpu_linear *linear, uint32_t strip,
+                        const struct cpu_acts *acts, uint32_t n, float *tile)
+{
+    const uint8_t *data = (const uint8_t *)linear->data + strip * linear->strip_bytes;
+    uint32_t t = 0;
+    for (; t + 4 <= n; t += 4) {
+        half_strip(linear, data, 0, acts, t, 4, tile);
+        half_strip(linear, data, 1, acts, t, 4, tile);
+    }
+    for (; t < n; t++)
+        strip_token(linear, data, acts, t, tile);
+}
+
+/* --- dense rows ------------------------------------------------------------------------------- */
+
+INLINE __m256 widen(__m128i halves, enum backend_dtype dtype)
+{
+    if (dtype == BACKEND_F16)
+        return _mm256_cvtph_ps(halves);
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
+}
+
+/* Eight weights of a row from k on; past the end they are zero. */
+INLINE __m256 load_weights(const void *row, enum backend_dtype dtype, uint32_t k, uint32_t in)
+{
+    if (dtype == BACKEND_F32)
+        return _mm256_maskload_ps((const float *)row + k, lanes256(in - k));
+    const uint16_t *at = (const uint16_t *)row + k;
+    if (in - k >= 8)
+        return widen(_mm_loadu_si128((const __m128i *)at), dtype);
+    uint16_t rest[8] = {0};
+    memcpy(rest, at, (in - k) * sizeof *rest);
+    return widen(_mm_loadu_si128((const __m128i *)rest), dtype);
+}
+
+/* `rows` x `tokens` sums (constants), each over 8 lanes that are added up at the end. */
+INLINE void dense_tile(const uint8_t *weights, enum backend_dtype dtype, const uint32_t rows,
+                       uint32_t in, const float *x, size_t x_stride, const uint32_t tokens,
+                       float *tile)
+{
+    size_t row_bytes = (size_t)in * (dtype == BACKEND_F32 ? 4 : 2);
+    __m256 sums[4][2];
+    for (uint32_t r = 0; r < rows; r++)
+        for (uint32_t t = 0; t < tokens; t++)
+            sums[r][t] = _mm256_setzero_ps();
+    for (uint32_t k = 0; k < in; k += 8) {
+        __m256 v[2];
+        for (uint32_t t = 0; t < tokens; t++)
+            v[t] = _mm256_maskload_ps(x + t * x_stride + k, lanes256(in - k));
+        for (uint32_t r = 0; r < rows; r++) {
+            __m256 w = load_weights(weights + r * row_bytes, dtype, k, in);
+            for (uint32_t t = 0; t < tokens; t++)
+                sums[r][t] = _mm256_fmadd_ps(w, v[t], sums[r][t]);
+        }
+    }
+    for (uint32_t r = 0; r < rows; r++)
+        for (uint32_t t = 0; t < tokens; t++)
+            tile[t * STRIP_ROWS + r] = sum256(sums[r][t]);
+}
+
+INLINE void dense_strip(const uint8_t *weights, enum backend_dtype dtype, uint32_t rows,
+                        uint32_t in, const float *x, size_t x_stride, uint32_t n, float *tile)
+{
+    size_t row_bytes = (size_t)in * (dtype == BACKEND_F32 ? 4 : 2);
+    for (uint32_t t = 0; t < n; t += 2) {
+        const float *at = x + t * x_stride;
+        float *to = tile + (size_t)t * STRIP_ROWS;
+        uint32_t r = 0;
+        for (; r + 4 <= rows && t + 2 <= n; r += 4)
+            dense_tile(weights + r * row_bytes, dtype, 4, in, at, x_stride, 2, to + r);
+        for (; r + 4 <= rows; r += 4)
+            dense_tile(weights + r * row_bytes, dtype, 4, in, at, x_stride, 1, to + r);
+        for (; r < rows && t + 2 <= n; r++)
+            dense_tile(weights + r * row_bytes, dtype, 1, in, at, x_stride, 2, to + r);
+        for (; r < rows; r++)
+            dense_tile(weights + r * row_bytes, dtype, 1, in, at, x_stride, 1, to + r);
+    }
+}
+
+void avx2_linear_dense(const void *weights, enum backend_dtype dtype, uint32_t rows, uint32_t in,
+                       const float *x, size_t x_stride, uint32_t n, float *tile)
+{
+    if (dtype == BACKEND_F16)
+        dense_strip(weights, BACKEND_F16, rows, in, x, x_stride, n, tile);
+    else if (dtype == BACKEND_BF16)
+        dense_strip(weights, BACKEND_BF16, rows, in, x, x_stride, n, tile);
+    else
+        dense_strip(weights, BACKEND_F32, rows, in, x, x_stride, n, tile);
+}
+#endif

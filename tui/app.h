@@ -1,0 +1,41 @@
+/*
+ * app.h - the interface as a whole: one poll() over the terminal, signals, the generator and the
+ * loader; frames at most every frame_ms, at once after a key.
+ *
+ * The app owns the terminal, the panes and the generator. Everything here runs on one thread.
+ */
+#ifndef AIRO_TUI_APP_H
+#define AIRO_TUI_APP_H
+
+#include "engine/base/error.h"
+#include "engine/infer/generator.h"
+#include "tui/loader.h"
+#include "tui/settings.h"
+#include "tui/terminal.h"
+
+struct app;
+
+struct app_options {
+    struct settings *settings; /* borrowed; /set changes it */
+    /* One of the two; taken over. */
+    struct generator *generator;
+    struct loader *loader;
+    const char *about;        /* with a generator: the line about the model */
+    const char *history_path; /* NULL: no history is kept */
+};
+
+/* Runs until the user leaves: 0, or -1 and an error for one line on stderr. The terminal is as it
+ * was. */
+int app_run(const struct app_options *options, struct error *error);
+
+/* For panes. */
+void app_quit(struct app *app);
+/* The screen has changed; `at_once`: because of a key. */
+void app_redraw(struct app *app, bool at_once);
+void app_suspend(struct app *app);
+void app_repaint(struct app *app);
+int app_set_theme(struct app *app, const char *name, struct error *error);
+struct settings *app_settings(struct app *app);
+uint64_t app_now_ms(void);
+
+#endif

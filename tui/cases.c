@@ -1,0 +1,229 @@
+/* cases.c - `airo ask --cases FILE`: closed-context test cases, one JSON object a line:
+ *
+ *   {"documents":[{"meta":{"date":"2021-01-01"},"text":"..."}],"question":"...","answer":"...",
+ *    "source":{"date":"2021-01-01"}}
+ *
+ * A reply is right when it contains the answer, whatever the case of letters. `source` is null
+ * where the documents do not say; elsewhere its pairs must be the reply's source lines. */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/alloc.h"
+#include "engine/base/file.h"
+#include "engine/base/json.h"
+#include "tui/answer.h"
+#include "tui/command.h"
+#include "tui/command_ask.h"
+
+#define CASES_BYTES_MAX (256u << 20)
+
+struct score {
+    size_t cases, right, sources, sources_right;
+};
+
+struct runner {
+    const struct settings *settings;
+    struct chat_template *template;
+    struct model_session session;
+    const char *path;
+    size_t line;
+    struct score score;
+};
+
+/* One line of the file; everything borrowed from `root`. */
+struct test_case {
+    json_t *root;
+    struct document_list documents;
+    const char *question, *answer;
+    json_t *source; /* NULL: the documents do not say */
+};
+
+static int malformed(const struct runner *runner, const char *what, struct error *error)
+{
+    return error_set(error, ERROR_INPUT, "%s: line %zu: %s", runner->path, runner->line, what);
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+static int read_document(struct test_case *test, json_t *from, struct error *error)
+{
+    json_t *text = json_object_get(from, "text"), *meta = json_object_get(from, "meta"), *value;
+    const char *key;
+    if (!json_is_string(text) || !json_is_object(meta))
+        return -1;
+    document_add_text(&test->documents, "case", json_string_value(text), json_string_length(text));
+    struct document *document = &test->documents.items[test->documents.count - 1];
+    json_object_foreach(meta, key, value)
+    {
+        if (!json_is_string(value) ||
+            document_set_pair(document, key, json_string_value(value), error) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int read_case(const struct runner *runner, struct test_case *test, const char *text,
+                     size_t length, struct error *error)
+{
+    size_t index;
+    json_t *item;
+    test->root = json_parse(text, length, runner->path, error);
+    if (test->root == NULL)
+        return malformed(runner, "not JSON", error);
+    test->question = json_string_value(json_object_get(test->root, "question"));
+    test->answer = json_string_value(json_object_get(test->root, "answer"));
+    test->source = json_object_get(test->root, "source");
+    if (!json_is_object(test->source))
+        test->source = NULL;
+    if (test->question == NULL || test->answer == NULL)
+        return malformed(runner, "needs \"question\" and \"answer\"", error);
+    json_array_foreach(json_object_get(test->root, "documents"), index, item)
+    {
+        if (read_document(test, item, error) != 0)
+            return malformed(runner, "documents: needs \"text\" and one-line \"meta\"", error);
+    }
+    if (test->documents.count == 0)
+        return malformed(runner, "needs \"documents\"", error);
+    return 0;
+}
+
+/* --- judging ---------------------------------------------------------------------------------- */
+
+/* The pairs as the lines that a reply should end in. */
+static bool source_right(const struct test_case *test, const char *reply)
+{
+    struct strbuf wanted = {0};
+    const char *key;
+    json_t *value;
+    strbuf_puts(&wanted, "Source:");
+    json_object_foreach(test->source, key, value)
+    {
+        strbuf_printf(&wanted, "\n%s: %s", key, json_string_value(value));
+    }
+    const char *at = strstr(reply, strbuf_text(&wanted));
+    bool right = at != NULL && strspn(at + wanted.length, " \n") == strlen(at + wanted.length);
+    strbuf_free(&wanted);
+    return right;
+}
+
+static void judge(struct runner *runner, const struct test_case *test, const char *reply)
+{
+    bool right = strcasestr(reply, test->answer) != NULL;
+    runner->score.cases++;
+    runner->score.right += right;
+    if (test->source != NULL) {
+        runner->score.sources++;
+        runner->score.sources_right += source_right(test, reply);
+    }
+    if (!runner->settings->verbose)
+        return;
+    struct strbuf line = {0};
+    strbuf_printf(&line, "%zu %s\n  question: %s\n  expected: %s\n  reply: %s\n", runner->line,
+                  right ? "right" : "WRONG", test->question, test->answer, reply);
+    command_print(strbuf_text(&line), line.length);
+    strbuf_free(&line);
+}
+
+/* --- running ---------------------------------------------------------------------------------- */
+
+static void collect(void *user, const struct event *event)
+{
+    if (event->kind == EVENT_TEXT)
+        strbuf_add(user, event->text, event->length);
+}
+
+static int run_case(struct runner *runner, const struct test_case *test, struct error *error)
+{
+    struct generator *generator = runner->session.generator;
+    struct generation_request request = {
+        .sampling = ask_sampling(runner->settings),
+        .max_tokens = runner->settings->max_tokens,
+        .stops = chat_template_stops(runner->template),
+    };
+    struct strbuf reply = {0};
+    struct reply_end end;
+    while (request.stops[request.stop_count] != NULL)
+        request.stop_count++;
+    int result = ask_prompt(&request.segments, runner->template,
+                            generator->ops->tokenizer(generator), runner->settings, test->question,
+                            &test->documents, NULL, error);
+    if (result == 0)
+        result = model_session_reply(&runner->session, &request, collect, &reply, &end, error);
+    if (result == 0 && runner->session.interrupted)
+        result = error_set(error, ERROR_CANCELLED, "stopped");
+    if (result == 0)
+        judge(runner, test, strbuf_text(&reply));
+    segment_list_free(&request.segments);
+    strbuf_free(&reply);
+    return result;
+}
+
+static int run_line(struct runner *runner, const char *text, size_t length, struct error *error)
+{
+    struct test_case test = {0};
+    int result = read_case(runner, &test, text, length, error);
+    if (result == 0)
+        result = run_case(runner, &test, error);
+    document_list_free(&test.documents);
+    json_decref(test.root);
+    return result;
+}
+
+static size_t count_lines(const struct strbuf *text)
+{
+    size_t lines = 0;
+    for (size_t i = 0; i < text->length; i++)
+        lines += text->data[i] == '\n';
+    return lines + (text->length > 0 && text->data[text->length - 1] != '\n');
+}
+
+static int run_lines(struct runner *runner, const struct strbuf *text, struct error *error)
+{
+    const char *at = strbuf_text(text), *end = at + text->length;
+    size_t lines = count_lines(text);
+    struct progress progress = progress_begin();
+    int result = 0;
+    while (at < end && result == 0) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        const char *stop = newline != NULL ? newline : end;
+        runner->line++;
+        progress_show(&progress, "cases", runner->line, lines, NULL);
+        if (stop > at)
+            result = run_line(runner, at, (size_t)(stop - at), error);
+        at = stop + 1;
+    }
+    progress_clear(&progress);
+    return result;
+}
+
+static void print_score(const struct score *score)
+{
+    printf("%zu of %zu right, %zu of %zu sources right, accuracy %.1f%%\n", score->right,
+           score->cases, score->sources_right, score->sources,
+           score->cases > 0 ? 100.0 * (double)score->right / (double)score->cases : 0.0);
+}
+
+int ask_cases(const struct settings *settings, const char *path)
+{
+    struct runner runner = {.settings = settings, .path = path};
+    struct strbuf text = {0};
+    struct error error;
+    int result = file_read(path, CASES_BYTES_MAX, &text, &error);
+    if (result == 0)
+        result = chat_template_open(&runner.template, settings->template, &error);
+    if (result == 0)
+        result = model_session_open(&runner.session, settings, NULL, &error);
+    if (result == 0) {
+        result = model_session_start(&runner.session, &error);
+        if (result == 0)
+            result = run_lines(&runner, &text, &error);
+        if (runner.score.cases > 0)
+            print_score(&runner.score);
+        model_session_close(&runner.session);
+    }
+    chat_template_close(runner.template);
+    strbuf_free(&text);
+    return result == 0 ? EXIT_OK : command_failed(&error);
+}

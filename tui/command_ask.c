@@ -1,0 +1,284 @@
+/* command_ask.c - `airo ask`: one closed-context answer on stdout, its sources checked. */
+#include "tui/command_ask.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/base/alloc.h"
+#include "tui/answer.h"
+#include "tui/arguments.h"
+#include "tui/command.h"
+#include "tui/json_events.h"
+
+struct ask {
+    const struct settings *settings;
+    struct document_list documents;
+    struct strbuf question;
+    bool json, show_prompt;
+    const char *cases;
+    struct chat_template *template;
+    struct answer answer;
+    struct strbuf reply;
+};
+
+/* --- prompt ----------------------------------------------------------------------------------- */
+
+int ask_prompt(struct segment_list *out, const struct chat_template *template,
+               const struct tokenizer *tokenizer, const struct settings *settings,
+               const char *question, const struct document_list *documents,
+               struct prompt_notes *notes, struct error *error)
+{
+    struct prompt_style style = settings_style(settings);
+    return prompt_build(out, template, tokenizer, NULL, question, documents, &style, notes, error);
+}
+
+struct sampling ask_sampling(const struct settings *settings)
+{
+    struct sampling sampling = settings->sampling;
+    if (!option_given(settings, "temperature"))
+        sampling.temperature = 0;
+    return sampling;
+}
+
+static void say_notes(const struct ask *ask, struct prompt_notes *notes)
+{
+    for (size_t i = 0; i < notes->count; i++) {
+        if (ask->json)
+            json_event_note(notes->lines[i]);
+        command_note("%s (given to the model with a dot in it, as text)", notes->lines[i]);
+    }
+    prompt_notes_free(notes);
+}
+
+/* --- arguments -------------------------------------------------------------------------------- */
+
+/* key=value for the last document. */
+static int add_pair(struct ask *ask, const char *text, struct error *error)
+{
+    const char *equals = strchr(text, '=');
+    if (ask->documents.count == 0)
+        return error_set(error, ERROR_INPUT, "-k %.64s: there is no -d before it", text);
+    if (equals == NULL)
+        return error_set(error, ERROR_INPUT, "-k %.64s: expected key=value", text);
+    char *key = xstrndup(text, (size_t)(equals - text));
+    int result = document_set_pair(&ask->documents.items[ask->documents.count - 1], key,
+                                   equals + 1, error);
+    free(key);
+    return result;
+}
+
+/* Returns EXIT_OK or the status to leave with. */
+static int read_options(struct ask *ask, int argc, char **argv, int *at)
+{
+    const struct option *option;
+    const char *value;
+    struct error error;
+    while ((option = arguments_next(argc, argv, at, &value)) != NULL) {
+        if (strcmp(option->name, "document") == 0 &&
+            document_add_file(&ask->documents, value, &error) != 0)
+            return command_failed(&error);
+        if (strcmp(option->name, "key") == 0 && add_pair(ask, value, &error) != 0)
+            return command_usage("ask", "%s", error.message);
+        ask->json |= strcmp(option->name, "json") == 0;
+        ask->show_prompt |= strcmp(option->name, "show-prompt") == 0;
+        if (strcmp(option->name, "cases") == 0)
+            ask->cases = value;
+    }
+    return EXIT_OK;
+}
+
+static bool reads_stdin(const struct document_list *documents)
+{
+    for (size_t i = 0; i < documents->count; i++)
+        if (strcmp(documents->items[i].name, "-") == 0)
+            return true;
+    return false;
+}
+
+static int read_question(struct ask *ask, int argc, char **argv)
+{
+    struct error error;
+    bool from_stdin = argc == 0 || (argc == 1 && strcmp(argv[0], "-") == 0);
+    if (from_stdin && reads_stdin(&ask->documents))
+        return command_usage("ask", "standard input is a document already: give the question "
+                                    "as an argument");
+    if (argc == 0 && isatty(STDIN_FILENO) == 1)
+        return command_usage("ask", "there is no question");
+    if (command_text(argc, argv, &ask->question, &error) != 0)
+        return command_failed(&error);
+    size_t length = ask->question.length;
+    while (length > 0 && strchr(" \t\r\n", ask->question.data[length - 1]) != NULL)
+        length--;
+    strbuf_remove(&ask->question, length, ask->question.length);
+    if (length == 0)
+        return command_usage("ask", "the question is empty");
+    return EXIT_OK;
+}
+
+/* Documents on standard input need no -d - when the question is an argument. */
+static int need_documents(struct ask *ask, int operands)
+{
+    struct error error;
+    if (ask->documents.count > 0)
+        return EXIT_OK;
+    if (operands > 0 && isatty(STDIN_FILENO) == 0) {
+        if (document_add_file(&ask->documents, "-", &error) != 0)
+            return command_failed(&error);
+        if (ask->documents.items[0].length > 0)
+            return EXIT_OK;
+    }
+    return command_usage("ask", "there is no document: -d FILE, or text on standard input");
+}
+
+/* --- the reply -------------------------------------------------------------------------------- */
+
+static void print_source(void *user, const char *line, int document)
+{
+    const struct ask *ask = user;
+    if (ask->json)
+        json_event_source(line, document >= 0 ? ask->documents.items[document].name : NULL);
+}
+
+static void take_event(void *user, const struct event *event)
+{
+    struct ask *ask = user;
+    if (ask->json)
+        json_event_print(event);
+    if (event->kind != EVENT_TEXT)
+        return;
+    struct strbuf shown = {0};
+    strbuf_add(&ask->reply, event->text, event->length);
+    answer_push(&ask->answer, event->text, event->length, &shown);
+    if (!ask->json)
+        command_print(strbuf_text(&shown), shown.length);
+    strbuf_free(&shown);
+}
+
+static void finish_reply(struct ask *ask)
+{
+    struct strbuf shown = {0};
+    answer_finish(&ask->answer, &shown);
+    bool ended = ask->reply.length > 0 && ask->reply.data[ask->reply.length - 1] == '\n';
+    if (!ended)
+        strbuf_putc(&shown, '\n');
+    if (!ask->json)
+        command_print(strbuf_text(&shown), shown.length);
+    strbuf_free(&shown);
+}
+
+/* The session is open. */
+static int run_reply(struct ask *ask, struct model_session *session)
+{
+    struct generation_request request = {
+        .sampling = ask_sampling(ask->settings),
+        .max_tokens = ask->settings->max_tokens,
+        .stops = chat_template_stops(ask->template),
+    };
+    struct prompt_notes notes = {0};
+    struct reply_end end;
+    struct error error;
+    while (request.stops[request.stop_count] != NULL)
+        request.stop_count++;
+    int result = model_session_start(session, &error);
+    if (result == 0)
+        result = ask_prompt(&request.segments, ask->template,
+                            session->generator->ops->tokenizer(session->generator),
+                            ask->settings, strbuf_text(&ask->question), &ask->documents, &notes,
+                            &error);
+    say_notes(ask, &notes);
+    if (result == 0)
+        result = model_session_reply(session, &request, take_event, ask, &end, &error);
+    segment_list_free(&request.segments);
+    if (ask->reply.length > 0)
+        finish_reply(ask);
+    if (result != 0 && ask->json)
+        json_event_error(&error);
+    if (result != 0)
+        return command_failed(&error);
+    bool declined = answer_declines(strbuf_text(&ask->reply));
+    if (ask->json)
+        json_event_done(&end, strbuf_text(&ask->reply), !declined);
+    command_note_end(ask->settings, &end);
+    return session->interrupted ? EXIT_INTERRUPTED
+           : declined           ? EXIT_NOT_IN_DOCUMENTS
+                                : EXIT_OK;
+}
+
+static int answer_question(struct ask *ask)
+{
+    struct model_session session;
+    struct error error;
+    if (model_session_open(&session, ask->settings, NULL, &error) != 0) {
+        if (ask->json)
+            json_event_error(&error);
+        return command_failed(&error);
+    }
+    ask->answer = (struct answer){.documents = &ask->documents,
+                                  .markers = chat_template_markers(ask->template),
+                                  .on_source = print_source,
+                                  .user = ask};
+    int status = run_reply(ask, &session);
+    answer_free(&ask->answer);
+    model_session_close(&session);
+    return status;
+}
+
+/* The prompt needs no weights: special tokens are shown as the template spells them. */
+static int print_prompt(struct ask *ask)
+{
+    struct segment_list segments = {0};
+    struct prompt_notes notes = {0};
+    struct strbuf text = {0};
+    struct error error;
+    int status = EXIT_OK;
+    if (ask_prompt(&segments, ask->template, NULL, ask->settings, strbuf_text(&ask->question),
+                   &ask->documents, &notes, &error) != 0)
+        status = command_failed(&error);
+    segment_text(&segments, NULL, &text);
+    if (isatty(STDOUT_FILENO) == 1)
+        command_print(strbuf_text(&text), text.length);
+    else
+        fwrite(strbuf_text(&text), 1, text.length, stdout);
+    say_notes(ask, &notes);
+    segment_list_free(&segments);
+    strbuf_free(&text);
+    return status;
+}
+
+static int run_question(struct ask *ask, int argc, char **argv)
+{
+    struct error error;
+    int status = need_documents(ask, argc);
+    if (status == EXIT_OK)
+        status = read_question(ask, argc, argv);
+    if (status != EXIT_OK)
+        return status;
+    if (chat_template_open(&ask->template, ask->settings->template, &error) != 0)
+        return command_failed(&error);
+    return ask->show_prompt ? print_prompt(ask) : answer_question(ask);
+}
+
+static int run(struct settings *settings, int argc, char **argv)
+{
+    struct ask ask = {.settings = settings};
+    int at = 1;
+    int status = read_options(&ask, argc, argv, &at);
+    if (status == EXIT_OK)
+        status = ask.cases != NULL ? ask_cases(settings, ask.cases)
+                                   : run_question(&ask, argc - at, argv + at);
+    chat_template_close(ask.template);
+    document_list_free(&ask.documents);
+    strbuf_free(&ask.question);
+    strbuf_free(&ask.reply);
+    return status;
+}
+
+const struct command command_ask = {
+    "ask",
+    "ask -d FILE [-k key=value ...] [-d FILE ...] [QUESTION]",
+    "answer a question from documents, with the source",
+    run,
+};

@@ -1,0 +1,106 @@
+/* airo chat: the terminal interface. */
+#include "tui/command.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/alloc.h"
+#include "engine/base/file.h"
+#include "engine/infer/generator.h"
+#include "engine/model/model.h"
+#include "engine/model/rope.h"
+#include "tui/app.h"
+
+/* Passes the load's progress on to the loader. */
+struct relay {
+    loader_progress_fn *progress;
+    void *loader;
+};
+
+static bool relay_progress(void *user, uint64_t done, uint64_t total)
+{
+    const struct relay *relay = user;
+    return relay->progress(relay->loader, done, total);
+}
+
+static int model_options_from(const struct settings *settings, struct relay *relay,
+                              struct model_options *options, struct error *error)
+{
+    *options = (struct model_options){.context = settings->context,
+                                      .kv_type = KV_F16,
+                                      .chunk = settings->chunk,
+                                      .threads = settings->threads,
+                                      .kernels = settings->kernels,
+                                      .rope = {.kind = settings->rope,
+                                               .factor = settings->rope_factor,
+                                               .original_context = settings->rope_original},
+                                      .progress = relay_progress,
+                                      .user = relay};
+    if (settings->kv_type != NULL && kv_type_parse(settings->kv_type, &options->kv_type) != 0)
+        return error_set(error, ERROR_INPUT, "no such key/value type: %s", settings->kv_type);
+    return 0;
+}
+
+/* "vaquita · NTK-by-parts x4 (4096 -> 16384) · CPU AVX-512 VNNI, 2 threads" */
+static char *describe(struct generator *generator, const struct model_config *config,
+                      uint32_t context)
+{
+    char rope[96];
+    return xasprintf("%s · %s · %s", generator->ops->model_name(generator),
+                     rope_describe(&config->rope, context, rope),
+                     generator->ops->backend_name(generator));
+}
+
+static int load(void *user, loader_progress_fn *progress, void *loader,
+                struct generator **generator, char **about, struct error *error)
+{
+    const struct settings *settings = user;
+    struct relay relay = {progress, loader};
+    struct model_options options;
+    struct model *model = NULL;
+    if (model_options_from(settings, &relay, &options, error) != 0)
+        return -1;
+    char *directory = model_find(settings->model, error);
+    if (directory == NULL)
+        return -1;
+    int result = model_open(&model, directory, &options, error);
+    free(directory);
+    if (result != 0)
+        return -1;
+    struct model_config config = model->config;
+    uint32_t context = model->context;
+    if (generator_local_open(generator, model, error) != 0)
+        return -1;
+    *about = describe(*generator, &config, context);
+    return 0;
+}
+
+static int run(struct settings *settings, int argc, char **argv)
+{
+    struct error error;
+    struct app_options options = {.settings = settings};
+    if (argc > 1) {
+        fprintf(stderr, "airo: chat: unexpected argument: %s\n", argv[1]);
+        return EXIT_USAGE;
+    }
+    char *state = xdg_directory("state");
+    char *history = path_join(state, "history");
+    options.history_path = history;
+    int result = loader_start(&options.loader, load, settings, &error);
+    if (result == 0)
+        result = app_run(&options, &error);
+    free(history);
+    free(state);
+    if (result == 0)
+        return EXIT_OK;
+    fprintf(stderr, "airo: %s\n", error.message);
+    return EXIT_ERROR;
+}
+
+const struct command command_chat = {
+    .name = "chat",
+    .synopsis = "chat [-m MODEL]",
+    .summary = "the terminal interface",
+    .run = run,
+};

@@ -1,0 +1,54 @@
+/*
+ * composer.h - the line editor: GNU readline through its callbacks, drawn by us.
+ *
+ * Readline is one per process, and so is the composer; composer.c is the only file that touches
+ * readline or keeps its state. The user's ~/.inputrc applies; keys that move or delete work on
+ * grapheme clusters; Enter accepts, a newline is inserted on request. A large paste is one
+ * undoable edit and is shown folded.
+ */
+#ifndef AIRO_TUI_COMPOSER_H
+#define AIRO_TUI_COMPOSER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "engine/base/error.h"
+#include "engine/base/strbuf.h"
+#include "tui/terminal.h"
+
+struct composer_options {
+    int tty_fd;               /* where more bytes come from when a key is incomplete */
+    const char *history_path; /* NULL: no history kept */
+    /* The index-th word that could stand at `start` of the line, NULL past the last; words are
+     * freed by the composer. *files: complete file names instead. */
+    char *(*complete)(void *user, const char *line, int start, unsigned index, bool *files);
+    void *user;
+};
+
+/* An error is a notice ("history is not kept: ..."): the composer works all the same. */
+int composer_open(const struct composer_options *options, struct error *error);
+void composer_close(void);
+
+/* One key's bytes, or several characters. */
+void composer_feed(const char *bytes, size_t length);
+/* Text as one edit, whatever is in it. */
+void composer_paste(const char *text, size_t length);
+/* Replaces everything. */
+void composer_set_text(const char *text);
+/* Empties it; what was there can be yanked back. */
+void composer_clear(void);
+bool composer_is_empty(void);
+/* Counts edits: a change of this number is a change of the text. */
+unsigned long composer_version(void);
+/* Appends the text, pastes unfolded. */
+void composer_text(struct strbuf *out);
+/* True once after Enter, with the accepted text in `out`. */
+bool composer_take(struct strbuf *out);
+void composer_add_history(const char *text);
+
+/* Rows that the text (and a list of completions) takes at this width. */
+int composer_rows(int columns);
+/* Draws the last rows that hold the cursor, and sets it. `placeholder` is shown when empty. */
+void composer_draw(struct terminal *terminal, const struct rect *area, const char *placeholder);
+
+#endif

@@ -1,0 +1,395 @@
+#include "tui/pane_chat.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/alloc.h"
+#include "engine/base/width.h"
+#include "tui/actions.h"
+#include "tui/composer.h"
+#include "tui/start_page.h"
+
+#define COMPOSER_ROWS_MAX 12
+#define PROMPT_COLUMNS    2
+#define TEXT_COLUMNS_MAX  110 /* longer lines are hard to read */
+#define COUNT_PAUSE_MS    30
+#define COUNT_COST_SHARE  8 /* counting takes at most one eighth of the time */
+
+static struct pane_chat *self(const struct pane *pane)
+{
+    return (struct pane_chat *)(uintptr_t)pane;
+}
+
+/* --- saying and sending ---------------------------------------------------------------------- */
+
+void pane_chat_say(struct pane_chat *pane, enum transcript_kind kind, const char *format, ...)
+{
+    struct strbuf text = {0};
+    char line[2048];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    strbuf_puts(&text, line);
+    transcript_add_text(pane->transcript, kind, strbuf_text(&text));
+    strbuf_free(&text);
+    app_redraw(pane->app, true);
+}
+
+void pane_chat_begin_reply(struct pane_chat *pane, const struct prompt_notes *notes)
+{
+    for (size_t i = 0; i < notes->count; i++)
+        pane_chat_say(pane, TRANSCRIPT_NOTICE, "made harmless: %s", notes->lines[i]);
+    transcript_add_message(pane->transcript, pane->chat->reply);
+    transcript_scroll_end(pane->transcript, true);
+}
+
+void pane_chat_recount(struct pane_chat *pane)
+{
+    pane->counted_version = composer_version() - 1;
+    pane->count_due_ms = 0;
+    pane->chat->gauge.counted = false;
+    app_redraw(pane->app, true);
+}
+
+void pane_chat_send(struct pane_chat *pane, const char *text)
+{
+    struct error error;
+    struct prompt_notes notes = {0};
+    struct message *unanswered = pane->chat->unanswered;
+    if (chat_send(pane->chat, text, &notes, &error) != 0) {
+        pane_chat_say(pane, TRANSCRIPT_ERROR, "%s", error.message);
+        if (composer_is_empty())
+            composer_set_text(text);
+    } else {
+        const struct conversation *conversation = pane->chat->conversation;
+        if (unanswered != NULL)
+            transcript_set_note(pane->transcript, unanswered, "not answered, left out");
+        transcript_add_message(pane->transcript,
+                               conversation->items[pane->chat->reply->parent]);
+        pane_chat_begin_reply(pane, &notes);
+    }
+    prompt_notes_free(&notes);
+    pane_chat_recount(pane);
+}
+
+static void queue_text(struct pane_chat *pane, const char *text)
+{
+    struct queued **link = &pane->queue;
+    while (*link != NULL)
+        link = &(*link)->next;
+    *link = xcalloc(1, sizeof **link);
+    (*link)->text = xstrdup(text);
+    transcript_add_text(pane->transcript, TRANSCRIPT_QUEUED, text);
+}
+
+/* The first goes out; the others are shown after it again. */
+static void send_queued(struct pane_chat *pane)
+{
+    struct queued *first = pane->queue;
+    if (first == NULL)
+        return;
+    pane->queue = first->next;
+    transcript_remove_kind(pane->transcript, TRANSCRIPT_QUEUED);
+    pane_chat_send(pane, first->text);
+    for (struct queued *rest = pane->queue; rest != NULL; rest = rest->next)
+        transcript_add_text(pane->transcript, TRANSCRIPT_QUEUED, rest->text);
+    free(first->text);
+    free(first);
+}
+
+/* Back into the composer, so that nothing typed is lost. */
+void pane_chat_drop_queue(struct pane_chat *pane)
+{
+    struct strbuf text = {0};
+    while (pane->queue != NULL) {
+        struct queued *first = pane->queue;
+        pane->queue = first->next;
+        strbuf_printf(&text, "%s%s", text.length > 0 ? "\n" : "", first->text);
+        free(first->text);
+        free(first);
+    }
+    transcript_remove_kind(pane->transcript, TRANSCRIPT_QUEUED);
+    if (text.length > 0 && composer_is_empty())
+        composer_set_text(strbuf_text(&text));
+    strbuf_free(&text);
+}
+
+static bool is_blank(const char *text)
+{
+    return text[strspn(text, " \t\n")] == '\0';
+}
+
+static void accept_line(struct pane_chat *pane, const char *text)
+{
+    if (is_blank(text))
+        return;
+    composer_add_history(text);
+    if (actions_run_line(pane, text))
+        transcript_scroll_end(pane->transcript, true);
+    else if (chat_is_replying(pane->chat))
+        queue_text(pane, text);
+    else
+        pane_chat_send(pane, text);
+}
+
+/* --- input ----------------------------------------------------------------------------------- */
+
+static void type(struct pane_chat *pane, const char *bytes, size_t length)
+{
+    struct strbuf line = {0};
+    composer_feed(bytes, length);
+    if (composer_take(&line))
+        accept_line(pane, strbuf_text(&line));
+    strbuf_free(&line);
+}
+
+static void pane_input(struct pane *base, const struct input_token *token)
+{
+    struct pane_chat *pane = self(base);
+    bool armed = pane->leave_armed;
+    pane->leave_armed = false;
+    const struct action *action =
+        token->kind == INPUT_KEY ? actions_find_key(token->name) : NULL;
+    if (token->kind == INPUT_PASTE) {
+        composer_paste(token->bytes, token->length);
+        if (token->cut)
+            pane_chat_say(pane, TRANSCRIPT_ERROR, "the paste was cut at %u MiB",
+                          INPUT_PASTE_BYTES_MAX >> 20);
+    } else if (action != NULL && action->run != NULL) {
+        pane->leave_armed = armed && strcmp(token->name, "Ctrl-C") == 0;
+        if (!action->run(pane, ""))
+            type(pane, token->bytes, token->length);
+    } else if (token->name == NULL || strcmp(token->name, "Mouse") != 0) {
+        type(pane, token->bytes, token->length);
+    }
+    if (composer_version() != pane->counted_version)
+        pane->chat->gauge.counted = false;
+}
+
+/* --- events ---------------------------------------------------------------------------------- */
+
+static void end_reply(struct pane_chat *pane, const struct event *event,
+                      const struct message *message)
+{
+    static const char *const notes[] = {
+        [STOP_EOS] = NULL,
+        [STOP_STRING] = NULL,
+        [STOP_LENGTH] = "stopped at max-tokens · /continue goes on",
+        [STOP_CONTEXT] = "the context is full · /new begins again",
+        [STOP_CANCELLED] = "stopped · /continue goes on, /retry begins again",
+    };
+    bool empty = message->text.length == 0;
+    if (pane->chat->unanswered != NULL && empty) {
+        transcript_remove_message(pane->transcript, message);
+        transcript_set_note(pane->transcript, pane->chat->unanswered,
+                            "not answered · /retry sends it again");
+    } else if (event->kind == EVENT_DONE) {
+        transcript_set_note(pane->transcript, message, notes[event->reason]);
+    }
+    if (event->kind == EVENT_ERROR)
+        pane_chat_say(pane, TRANSCRIPT_ERROR, "%s", event->error.message);
+}
+
+static void pane_event(struct pane *base, const struct event *event)
+{
+    struct pane_chat *pane = self(base);
+    struct message *message = NULL;
+    switch (chat_event(pane->chat, event, &message)) {
+    case CHAT_SAME:
+        return;
+    case CHAT_PROGRESSED:
+        break;
+    case CHAT_GREW:
+        transcript_grew(pane->transcript);
+        break;
+    case CHAT_ENDED:
+    case CHAT_FAILED:
+        end_reply(pane, event, message);
+        pane_chat_recount(pane);
+        if (event->kind == EVENT_DONE && event->reason != STOP_CANCELLED)
+            send_queued(pane);
+        else
+            pane_chat_drop_queue(pane);
+        break;
+    }
+    app_redraw(pane->app, false);
+}
+
+/* --- the draft's count ----------------------------------------------------------------------- */
+
+static int pane_timeout(const struct pane *base, uint64_t now_ms)
+{
+    const struct pane_chat *pane = self(base);
+    if (composer_version() == pane->counted_version)
+        return -1;
+    return pane->count_due_ms > now_ms ? (int)(pane->count_due_ms - now_ms) : 0;
+}
+
+static void pane_tick(struct pane *base, uint64_t now_ms)
+{
+    struct pane_chat *pane = self(base);
+    struct strbuf draft = {0};
+    struct error error;
+    if (pane_timeout(base, now_ms) != 0)
+        return;
+    pane->counted_version = composer_version();
+    composer_text(&draft);
+    bool command = draft.length > 0 && draft.data[0] == '/';
+    pane->chat->gauge.counted =
+        chat_count(pane->chat, command ? "" : strbuf_text(&draft), &error) == 0;
+    strbuf_free(&draft);
+    uint64_t cost = app_now_ms() - now_ms;
+    pane->count_due_ms = now_ms + COUNT_PAUSE_MS + cost * COUNT_COST_SHARE;
+    app_redraw(pane->app, false);
+}
+
+/* --- drawing --------------------------------------------------------------------------------- */
+
+/* Where the regions stand; rows of 0 are left out. */
+struct regions {
+    struct rect title, body, rule, composer, gauge; /* all in one column */
+};
+
+static int clamp(int value, int low, int high)
+{
+    return value < low ? low : value > high ? high : value;
+}
+
+static struct regions divide(const struct rect *area)
+{
+    struct regions regions;
+    int margin = area->columns > TEXT_COLUMNS_MAX ? (area->columns - TEXT_COLUMNS_MAX) / 2 : 0;
+    struct rect column = {area->row, area->column + margin, 0, area->columns - 2 * margin};
+    int title = area->rows >= 10 ? 2 : 0, rule = area->rows >= 8 ? 1 : 0;
+    int gauge = area->rows >= 3 ? 1 : 0, space = area->rows >= 20 ? 1 : 0;
+    int most = clamp(area->rows / 3, 1, COMPOSER_ROWS_MAX);
+    int typed = clamp(composer_rows(column.columns - PROMPT_COLUMNS - 1), 1, most);
+    int body = area->rows - title - rule - typed - 2 * space - gauge;
+    regions.title = (struct rect){area->row, column.column, title > 0, column.columns};
+    regions.body = column;
+    regions.body.row += title;
+    regions.body.rows = body > 0 ? body : 0;
+    regions.rule = column;
+    regions.rule.row = regions.body.row + regions.body.rows + space;
+    regions.rule.rows = rule;
+    regions.composer = column;
+    regions.composer.row = regions.rule.row + rule;
+    regions.composer.rows = typed;
+    regions.gauge =
+        (struct rect){area->row + area->rows - 1, column.column, gauge, column.columns};
+    return regions;
+}
+
+static void draw_title(const struct pane_chat *pane, struct terminal *terminal,
+                       const struct rect *area)
+{
+    if (area->rows == 0)
+        return;
+    int at = 1 + terminal_puts(terminal, area, 0, 1, STYLE_ACCENT, "airo");
+    if (pane->about != NULL)
+        terminal_puts(terminal, area, 0, at + 2, STYLE_DIM, pane->about);
+}
+
+/* What the keys do now, at the right end of the rule. */
+static const char *hint(const struct pane_chat *pane)
+{
+    if (pane->leave_armed)
+        return "Ctrl-C again leaves";
+    if (chat_is_replying(pane->chat))
+        return pane->queue != NULL ? "Ctrl-C stops · queued" : "Ctrl-C stops";
+    return composer_is_empty() ? "/help" : "Enter sends · Alt-Enter new line";
+}
+
+static void draw_rule(const struct pane_chat *pane, struct terminal *terminal,
+                      const struct rect *area)
+{
+    if (area->rows == 0)
+        return;
+    const char *words = hint(pane);
+    int columns = text_columns(words, strlen(words));
+    bool fits = columns + 8 < area->columns;
+    int line = fits ? area->columns - columns - 3 : area->columns;
+    terminal_repeat(terminal, area, 0, 0, STYLE_RULE, "─", line);
+    if (fits)
+        terminal_puts(terminal, area, 0, line + 1,
+                      pane->leave_armed ? STYLE_ACCENT : STYLE_DIM, words);
+}
+
+static void draw_composer(struct terminal *terminal, const struct rect *area)
+{
+    struct rect text = *area;
+    text.column += PROMPT_COLUMNS + 1;
+    text.columns -= PROMPT_COLUMNS + 1;
+    terminal_puts(terminal, area, 0, 1, STYLE_USER_MARK, "›");
+    composer_draw(terminal, &text, "Type a message");
+}
+
+static void pane_draw(struct pane *base, struct terminal *terminal, const struct rect *area)
+{
+    struct pane_chat *pane = self(base);
+    struct regions regions = divide(area);
+    draw_title(pane, terminal, &regions.title);
+    if (transcript_is_empty(pane->transcript))
+        start_page_draw(terminal, &regions.body);
+    else
+        transcript_draw(pane->transcript, terminal, &regions.body);
+    draw_rule(pane, terminal, &regions.rule);
+    draw_composer(terminal, &regions.composer);
+    if (regions.gauge.rows > 0)
+        gauge_draw(&pane->chat->gauge, terminal, &regions.gauge);
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+static void pane_free(struct pane *base)
+{
+    struct pane_chat *pane = self(base);
+    transcript_free(pane->transcript);
+    while (pane->queue != NULL) {
+        struct queued *next = pane->queue->next;
+        free(pane->queue->text);
+        free(pane->queue);
+        pane->queue = next;
+    }
+    chat_free(pane->chat);
+    composer_close();
+    free(pane->about);
+    free(pane);
+}
+
+static const struct pane_ops chat_ops = {
+    .draw = pane_draw,
+    .input = pane_input,
+    .event = pane_event,
+    .timeout = pane_timeout,
+    .tick = pane_tick,
+    .free = pane_free,
+};
+
+int pane_chat_create(struct pane **out, struct app *app, struct generator *generator, char *about,
+                     const char *history_path, struct error *error)
+{
+    struct chat *chat;
+    if (chat_open(&chat, app_settings(app), generator, error) != 0) {
+        free(about);
+        return -1;
+    }
+    struct pane_chat *pane = xcalloc(1, sizeof *pane);
+    pane->base.ops = &chat_ops;
+    pane->app = app;
+    pane->chat = chat;
+    pane->about = about;
+    pane->transcript = transcript_create();
+    struct composer_options options = {.tty_fd = 0,
+                                       .history_path = history_path,
+                                       .complete = actions_complete,
+                                       .user = pane};
+    if (composer_open(&options, error) != 0)
+        pane_chat_say(pane, TRANSCRIPT_NOTICE, "%s", error->message);
+    pane_chat_recount(pane);
+    *out = &pane->base;
+    return 0;
+}

@@ -1,0 +1,79 @@
+#include "tui/settings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/alloc.h"
+#include "engine/base/file.h"
+#include "engine/base/ini.h"
+#include "tui/options.h"
+#include "tui/suggest.h"
+
+void settings_defaults(struct settings *settings)
+{
+    *settings = (struct settings){.sampling = sampling_defaults()};
+    for (const struct option *option = options_table; option->name != NULL; option++)
+        if (option->ini != NULL && option->initial != NULL)
+            option_set(option, settings, option->name, option->initial, NULL);
+    settings->given = 0;
+}
+
+/* An unknown key, with the nearest known one of any section. */
+static int unknown_key(const struct ini_file *file, const struct ini_entry *entry,
+                       struct error *error)
+{
+    char *written = xasprintf("%s:%s", entry->section, entry->key);
+    struct suggestion best = suggest_begin(written);
+    for (const struct option *option = options_table; option->name != NULL; option++)
+        if (option->ini != NULL)
+            suggest_offer(&best, option->ini);
+    error_set(error, ERROR_INPUT, "%s: line %d: unknown key %.100s%s%s%s", file->path,
+              entry->line, written, best.found ? "; did you mean " : "",
+              best.found ? best.found : "", best.found ? "?" : "");
+    free(written);
+    return -1;
+}
+
+int settings_read(struct settings *settings, const char *path, struct error *error)
+{
+    struct ini_file file;
+    if (ini_read(&file, path, error) != 0)
+        return -1;
+    int result = 0;
+    for (size_t i = 0; i < file.count && result == 0; i++) {
+        const struct ini_entry *entry = &file.entries[i];
+        const struct option *option = options_find_ini(entry->section, entry->key);
+        if (option == NULL) {
+            result = unknown_key(&file, entry, error);
+            continue;
+        }
+        char *where = xasprintf("%s: line %d: %s", path, entry->line, option->ini);
+        result = option_set(option, settings, where, entry->value, error);
+        free(where);
+    }
+    ini_free(&file);
+    return result;
+}
+
+int settings_load(struct settings *settings, struct error *error)
+{
+    settings_defaults(settings);
+    char *directory = xdg_directory("config");
+    char *path = path_join(directory, "airo.ini");
+    int result = file_exists(path) ? settings_read(settings, path, error) : 0;
+    free(path);
+    free(directory);
+    return result;
+}
+
+void settings_free(struct settings *settings)
+{
+    for (const struct option *option = options_table; option->name != NULL; option++) {
+        if (option->ini == NULL ||
+            (option->type != OPTION_STRING && option->type != OPTION_CHOICE))
+            continue;
+        char **text = (char **)(void *)((char *)settings + option->offset);
+        free(*text);
+        *text = NULL;
+    }
+}

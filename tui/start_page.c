@@ -1,0 +1,44 @@
+#include "tui/start_page.h"
+
+#include "tui/starters.h"
+
+#define PAGE_COLUMNS 60
+#define PAGE_ROWS    12
+
+static void draw_starter(struct terminal *terminal, const struct rect *area, int row,
+                         const struct starter *starter)
+{
+    terminal_puts(terminal, area, row, 0, STYLE_KEY, starter->key);
+    terminal_puts(terminal, area, row, 5, STYLE_TEXT, starter->title);
+    terminal_puts(terminal, area, row + 1, 5, STYLE_DIM, starter->text);
+}
+
+/* One line a starter, for small screens. */
+static void draw_short(struct terminal *terminal, const struct rect *area)
+{
+    for (int i = 0; i < STARTERS && i < area->rows; i++) {
+        terminal_puts(terminal, area, i, 1, STYLE_KEY, starters_table[i].key);
+        terminal_puts(terminal, area, i, 5, STYLE_TEXT, starters_table[i].title);
+    }
+}
+
+void start_page_draw(struct terminal *terminal, const struct rect *area)
+{
+    if (area->rows < PAGE_ROWS || area->columns < 40) {
+        draw_short(terminal, area);
+        return;
+    }
+    struct rect page = *area;
+    if (area->columns > PAGE_COLUMNS) {
+        page.column += (area->columns - PAGE_COLUMNS) / 2;
+        page.columns = PAGE_COLUMNS;
+    }
+    int row = (area->rows - PAGE_ROWS) / 2;
+    terminal_puts(terminal, &page, row, 0, STYLE_TITLE, "Three things that work at once");
+    row += 2;
+    for (int i = 0; i < STARTERS; i++, row += 3)
+        draw_starter(terminal, &page, row, &starters_table[i]);
+    int at = terminal_puts(terminal, &page, row, 0, STYLE_DIM, "or just type. ");
+    at += terminal_puts(terminal, &page, row, at, STYLE_KEY, "/doc FILE");
+    terminal_puts(terminal, &page, row, at, STYLE_DIM, " attaches a document of your own.");
+}
