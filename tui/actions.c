@@ -202,7 +202,7 @@ static bool do_save(struct pane_chat *pane, const char *argument)
 static bool do_system(struct pane_chat *pane, const char *argument)
 {
     struct settings *settings = app_settings(pane->app);
-    if (argument[0] != '\0') {
+    if (argument[0] != '\0') { /* "default" is the template's own */
         free(settings->system);
         settings->system = strcmp(argument, "default") == 0 ? NULL : xstrdup(argument);
         pane_chat_recount(pane);
@@ -314,13 +314,25 @@ static bool is_changeable(const struct option *option)
     return option->ini != NULL && strncmp(option->ini, "reply:", 6) == 0;
 }
 
-static void say_option(struct pane_chat *pane, const struct option *option)
+static void put_option(const struct pane_chat *pane, const struct option *option,
+                       struct strbuf *out)
 {
     struct strbuf value = {0};
     bool set = option_text(option, app_settings(pane->app), &value);
-    pane_chat_say(pane, TRANSCRIPT_NOTICE, "%-18s %-8s %s", option->name,
+    strbuf_printf(out, "%s%-18s %-7s %s", out->length > 0 ? "\n" : "", option->name,
                   set ? strbuf_text(&value) : "-", option->help);
     strbuf_free(&value);
+}
+
+/* One setting, or all that may change. */
+static void say_options(struct pane_chat *pane, const struct option *only)
+{
+    struct strbuf text = {0};
+    for (const struct option *option = options_table; option->name != NULL; option++)
+        if (only != NULL ? option == only : is_changeable(option))
+            put_option(pane, option, &text);
+    transcript_add_text(pane->transcript, TRANSCRIPT_NOTICE, strbuf_text(&text));
+    strbuf_free(&text);
 }
 
 /* By its name, or by a beginning that only one name has. */
@@ -358,9 +370,7 @@ static bool do_set(struct pane_chat *pane, const char *argument)
     size_t length = strcspn(argument, " =");
     const char *value = argument + length + strspn(argument + length, " =");
     if (length == 0) {
-        for (const struct option *option = options_table; option->name != NULL; option++)
-            if (is_changeable(option))
-                say_option(pane, option);
+        say_options(pane, NULL);
         return true;
     }
     const struct option *option = find_changeable(argument, length);
@@ -371,7 +381,7 @@ static bool do_set(struct pane_chat *pane, const char *argument)
              option_set(option, app_settings(pane->app), option->name, value, &error) != 0)
         pane_chat_say(pane, TRANSCRIPT_ERROR, "%s", error.message);
     else
-        say_option(pane, option);
+        say_options(pane, option);
     pane_chat_recount(pane);
     return true;
 }
@@ -395,52 +405,64 @@ static bool do_theme(struct pane_chat *pane, const char *argument)
     return true;
 }
 
+/* "/doc FILE" or "Ctrl-Up": what a person types. */
+static void put_trigger(const struct action *action, char *out, size_t size)
+{
+    const char *argument = action->argument != NULL ? action->argument : "";
+    if (action->command == NULL)
+        snprintf(out, size, "%s", action->keys);
+    else if (action->keys == NULL)
+        snprintf(out, size, "%s %s", action->command, argument);
+    else
+        snprintf(out, size, "%s, %s", action->command, action->keys);
+}
+
 static bool do_help(struct pane_chat *pane, const char *argument)
 {
     (void)argument;
+    struct strbuf text = {0};
     for (const struct action *action = actions_table; action->help != NULL; action++) {
-        char left[64];
-        snprintf(left, sizeof left, "%s%s%s", action->command != NULL ? action->command : "",
-                 action->argument != NULL ? " " : "",
-                 action->argument != NULL ? action->argument : "");
-        pane_chat_say(pane, TRANSCRIPT_NOTICE, "%-18s %-20s %s", left,
-                      action->keys != NULL ? action->keys : "", action->help);
+        char trigger[64];
+        put_trigger(action, trigger, sizeof trigger);
+        strbuf_printf(&text, "%s%-21s %s", text.length > 0 ? "\n" : "", trigger, action->help);
     }
+    transcript_add_text(pane->transcript, TRANSCRIPT_NOTICE, strbuf_text(&text));
+    strbuf_free(&text);
     return true;
 }
 
 /* --- the table ------------------------------------------------------------------------------- */
 
 const struct action actions_table[] = {
-    {NULL, NULL, "Enter", "send the message; while a reply runs, queue it", NULL},
-    {NULL, NULL, "Alt-Enter", "a new line (also Shift-Enter, where the terminal can)", do_newline},
+    {NULL, NULL, "Enter", "send; while a reply runs, queue", NULL},
+    {NULL, NULL, "Alt-Enter", "new line (Shift-Enter where the terminal can)", do_newline},
     {NULL, NULL, "Tab", "complete a command or a file name", NULL},
-    {NULL, NULL, "Ctrl-C", "stop the reply, clear the line; twice when empty: leave", do_cancel},
-    {NULL, NULL, "Esc", "stop the reply, keep what came", do_escape},
-    {"/help", NULL, "F1", "this list", do_help},
+    {NULL, NULL, "Ctrl-C", "stop the reply, or clear the line; twice: leave", do_cancel},
+    {NULL, NULL, "Esc", "stop the reply and keep what came", do_escape},
     {"/doc", "FILE", NULL, "attach a document to the next message", do_doc},
     {"/docs", NULL, NULL, "list what is attached", do_docs},
-    {"/undoc", "[FILE]", NULL, "detach it, or everything", do_undoc},
+    {"/undoc", "[FILE]", NULL, "detach one document, or all", do_undoc},
     {"/retry", NULL, NULL, "another reply to the last message", do_retry},
     {"/continue", NULL, NULL, "more of the last reply", do_continue},
     {"/new", NULL, NULL, "begin a new chat", do_new},
     {"/save", "FILE", NULL, "write the chat to a new file", do_save},
     {"/set", "[NAME VALUE]", NULL, "list or change how replies are made", do_set},
-    {"/system", "[TEXT]", NULL, "show or change the system line; default resets it", do_system},
+    {"/system", "[TEXT]", NULL, "show or change the system line", do_system},
     {"/theme", "[NAME]", NULL, "list or change themes", do_theme},
-    {NULL, NULL, "PageUp", "back through the chat", do_page_up},
-    {NULL, NULL, "PageDown", "and forward", do_page_down},
-    {NULL, NULL, "Shift-Up Ctrl-Up", "a line back", do_line_up},
-    {NULL, NULL, "Shift-Down Ctrl-Down", "a line forward", do_line_down},
-    {NULL, NULL, "WheelUp", "the same with the mouse", do_wheel_up},
-    {NULL, NULL, "WheelDown", "and forward", do_wheel_down},
+    {NULL, NULL, "PageUp", "scroll back, a page", do_page_up},
+    {NULL, NULL, "PageDown", "scroll on, a page", do_page_down},
+    {NULL, NULL, "Shift-Up Ctrl-Up", "scroll back, a line", do_line_up},
+    {NULL, NULL, "Shift-Down Ctrl-Down", "scroll on, a line", do_line_down},
+    {NULL, NULL, "WheelUp", "scroll back, with the mouse", do_wheel_up},
+    {NULL, NULL, "WheelDown", "scroll on, with the mouse", do_wheel_down},
     {NULL, NULL, "Ctrl-Home", "to the beginning", do_top},
-    {NULL, NULL, "Ctrl-End", "to the end, and follow", do_bottom},
-    {NULL, NULL, "F2", "on the start page: try a question", do_start_chat},
-    {NULL, NULL, "F3", "... ask the sample document", do_start_document},
-    {NULL, NULL, "F4", "... play a scene", do_start_scene},
+    {NULL, NULL, "Ctrl-End", "to the end, and follow it", do_bottom},
+    {NULL, NULL, "F2", "start page: try a question", do_start_chat},
+    {NULL, NULL, "F3", "start page: ask the sample document", do_start_document},
+    {NULL, NULL, "F4", "start page: play a scene", do_start_scene},
     {NULL, NULL, "Ctrl-L", "draw the screen anew", do_repaint},
     {NULL, NULL, "Ctrl-Z", "suspend", do_suspend},
+    {"/help", NULL, "F1", "this list", do_help},
     {"/quit", NULL, NULL, "leave", do_quit},
     {NULL, NULL, "Ctrl-D", "leave, when nothing is typed", do_leave_when_empty},
     {NULL, NULL, NULL, NULL, NULL},

@@ -75,7 +75,8 @@ static void check_source(struct answer *answer, const char *text, struct strbuf 
     char *line = plain_line(answer, text);
     int document = named_document(answer, line);
     bool pair = strstr(line, ": ") != NULL;
-    bool source = line[0] != '\0' && (document >= 0 || pair || answer->state == ANSWER_FIRST_SOURCE);
+    bool source =
+        line[0] != '\0' && (document >= 0 || pair || answer->state == ANSWER_FIRST_SOURCE);
     if (source && document < 0)
         strbuf_puts(out, not_given);
     if (source && answer->on_source != NULL)
@@ -160,17 +161,33 @@ static const char *const openings[] = {
     "the answer is not provided in",
 };
 static const char *const subjects[] = {
-    "the documents", "the document", "the context", "the text",   "the texts", "the passage",
-    "the input",     "the source",   "the sources", "the article", "the provided context",
-    "the provided text", "the given context", "the given text", "the provided documents",
-    "this document", "these documents", "the information provided", "the provided information",
+    "the documents",
+    "the document",
+    "the context",
+    "the text",
+    "the texts",
+    "the passage",
+    "the input",
+    "the source",
+    "the sources",
+    "the article",
+    "the provided context",
+    "the provided text",
+    "the given context",
+    "the given text",
+    "the provided documents",
+    "this document",
+    "these documents",
+    "the information provided",
+    "the provided information",
 };
-static const char *const negations[] = {" do not ", " does not ", " don't ", " doesn't ",
-                                        " did not ", " didn't "};
-static const char *const verbs[] = {"say", "mention", "specify", "state", "contain", "provide",
-                                    "include", "give", "tell", "answer", "indicate", "reveal"};
+static const char *const negations[] = {" do not ",  " does not ", " don't ",
+                                        " doesn't ", " did not ",  " didn't "};
+static const char *const verbs[] = {"say",     "mention", "specify",  "state",
+                                    "contain", "provide", "include",  "give",
+                                    "tell",    "answer",  "indicate", "reveal"};
 static const char *const participles[] = {
-    "not mentioned in ", "not specified in ", "not stated in ", "not provided in ",
+    "not mentioned in ", "not specified in ", "not stated in ",    "not provided in ",
     "not given in ",     "not found in ",     "not contained in ", "not included in ",
     "not in ",           "not mentioned by ", "not answered in ",
 };

@@ -194,8 +194,7 @@ static void lay_out(struct parser *parser)
 }
 
 int arguments_parse(struct arguments *arguments, int argc, char **argv,
-                    bool (*is_command)(const char *name), const char **unknown,
-                    struct error *error)
+                    bool (*is_command)(const char *name), const char **unknown, struct error *error)
 {
     *arguments = (struct arguments){0};
     struct parser parser = {.out = arguments, .argc = argc, .argv = argv, .at = 1};

@@ -146,9 +146,9 @@ static int run_case(struct runner *runner, const struct test_case *test, struct 
     struct reply_end end;
     while (request.stops[request.stop_count] != NULL)
         request.stop_count++;
-    int result = ask_prompt(&request.segments, runner->template,
-                            generator->ops->tokenizer(generator), runner->settings, test->question,
-                            &test->documents, NULL, error);
+    int result =
+        ask_prompt(&request.segments, runner->template, generator->ops->tokenizer(generator),
+                   runner->settings, test->question, &test->documents, NULL, error);
     if (result == 0)
         result = model_session_reply(&runner->session, &request, collect, &reply, &end, error);
     if (result == 0 && runner->session.interrupted)
@@ -209,7 +209,7 @@ int ask_cases(const struct settings *settings, const char *path)
 {
     struct runner runner = {.settings = settings, .path = path};
     struct strbuf text = {0};
-    struct error error;
+    struct error error = {0};
     int result = file_read(path, CASES_BYTES_MAX, &text, &error);
     if (result == 0)
         result = chat_template_open(&runner.template, settings->template, &error);

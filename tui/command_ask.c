@@ -64,8 +64,8 @@ static int add_pair(struct ask *ask, const char *text, struct error *error)
     if (equals == NULL)
         return error_set(error, ERROR_INPUT, "-k %.64s: expected key=value", text);
     char *key = xstrndup(text, (size_t)(equals - text));
-    int result = document_set_pair(&ask->documents.items[ask->documents.count - 1], key,
-                                   equals + 1, error);
+    int result =
+        document_set_pair(&ask->documents.items[ask->documents.count - 1], key, equals + 1, error);
     free(key);
     return result;
 }
@@ -75,7 +75,7 @@ static int read_options(struct ask *ask, int argc, char **argv, int *at)
 {
     const struct option *option;
     const char *value;
-    struct error error;
+    struct error error = {0};
     while ((option = arguments_next(argc, argv, at, &value)) != NULL) {
         if (strcmp(option->name, "document") == 0 &&
             document_add_file(&ask->documents, value, &error) != 0)
@@ -100,7 +100,7 @@ static bool reads_stdin(const struct document_list *documents)
 
 static int read_question(struct ask *ask, int argc, char **argv)
 {
-    struct error error;
+    struct error error = {0};
     bool from_stdin = argc == 0 || (argc == 1 && strcmp(argv[0], "-") == 0);
     if (from_stdin && reads_stdin(&ask->documents))
         return command_usage("ask", "standard input is a document already: give the question "
@@ -121,7 +121,7 @@ static int read_question(struct ask *ask, int argc, char **argv)
 /* Documents on standard input need no -d - when the question is an argument. */
 static int need_documents(struct ask *ask, int operands)
 {
-    struct error error;
+    struct error error = {0};
     if (ask->documents.count > 0)
         return EXIT_OK;
     if (operands > 0 && isatty(STDIN_FILENO) == 0) {
@@ -179,15 +179,14 @@ static int run_reply(struct ask *ask, struct model_session *session)
     };
     struct prompt_notes notes = {0};
     struct reply_end end;
-    struct error error;
+    struct error error = {0};
     while (request.stops[request.stop_count] != NULL)
         request.stop_count++;
     int result = model_session_start(session, &error);
     if (result == 0)
         result = ask_prompt(&request.segments, ask->template,
-                            session->generator->ops->tokenizer(session->generator),
-                            ask->settings, strbuf_text(&ask->question), &ask->documents, &notes,
-                            &error);
+                            session->generator->ops->tokenizer(session->generator), ask->settings,
+                            strbuf_text(&ask->question), &ask->documents, &notes, &error);
     say_notes(ask, &notes);
     if (result == 0)
         result = model_session_reply(session, &request, take_event, ask, &end, &error);
@@ -202,15 +201,13 @@ static int run_reply(struct ask *ask, struct model_session *session)
     if (ask->json)
         json_event_done(&end, strbuf_text(&ask->reply), !declined);
     command_note_end(ask->settings, &end);
-    return session->interrupted ? EXIT_INTERRUPTED
-           : declined           ? EXIT_NOT_IN_DOCUMENTS
-                                : EXIT_OK;
+    return session->interrupted ? EXIT_INTERRUPTED : declined ? EXIT_NOT_IN_DOCUMENTS : EXIT_OK;
 }
 
 static int answer_question(struct ask *ask)
 {
     struct model_session session;
-    struct error error;
+    struct error error = {0};
     if (model_session_open(&session, ask->settings, NULL, &error) != 0) {
         if (ask->json)
             json_event_error(&error);
@@ -232,16 +229,13 @@ static int print_prompt(struct ask *ask)
     struct segment_list segments = {0};
     struct prompt_notes notes = {0};
     struct strbuf text = {0};
-    struct error error;
+    struct error error = {0};
     int status = EXIT_OK;
     if (ask_prompt(&segments, ask->template, NULL, ask->settings, strbuf_text(&ask->question),
                    &ask->documents, &notes, &error) != 0)
         status = command_failed(&error);
     segment_text(&segments, NULL, &text);
-    if (isatty(STDOUT_FILENO) == 1)
-        command_print(strbuf_text(&text), text.length);
-    else
-        fwrite(strbuf_text(&text), 1, text.length, stdout);
+    command_print_exact(&text);
     say_notes(ask, &notes);
     segment_list_free(&segments);
     strbuf_free(&text);
@@ -250,7 +244,7 @@ static int print_prompt(struct ask *ask)
 
 static int run_question(struct ask *ask, int argc, char **argv)
 {
-    struct error error;
+    struct error error = {0};
     int status = need_documents(ask, argc);
     if (status == EXIT_OK)
         status = read_question(ask, argc, argv);

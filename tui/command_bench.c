@@ -118,17 +118,25 @@ static int run_prompt(struct bench *bench, uint32_t prompt, uint32_t reply, stru
     return result;
 }
 
+static int check_depths(const struct bench *bench, struct error *error)
+{
+    for (size_t i = 0; i < bench->depth_count; i++) {
+        uint64_t need = (uint64_t)bench->depths[i] + bench->prefill + bench->decode;
+        if (need > bench->context)
+            return error_set(error, ERROR_INPUT,
+                             "depth %u with %u + %u tokens needs a context of %llu; it holds %u",
+                             bench->depths[i], bench->prefill, bench->decode,
+                             (unsigned long long)need, bench->context);
+    }
+    return 0;
+}
+
 /* First the depth alone, which stays in the cache; then depth + prefill tokens and a reply, of
  * which only what is new is evaluated and timed. */
 static int measure_depth(struct bench *bench, uint32_t depth, struct speeds *out,
                          struct error *error)
 {
     struct reply_end end;
-    uint64_t need = (uint64_t)depth + bench->prefill + bench->decode;
-    if (need > bench->context)
-        return error_set(error, ERROR_INPUT,
-                         "depth %u with %u + %u tokens needs a context of %llu; it holds %u", depth,
-                         bench->prefill, bench->decode, (unsigned long long)need, bench->context);
     if (depth > 0 && run_prompt(bench, depth, 1, &end, error) != 0)
         return -1;
     if (run_prompt(bench, depth + bench->prefill, bench->decode, &end, error) != 0)
@@ -189,7 +197,7 @@ static void print_json(struct bench *bench)
 static int measure(struct bench *bench, struct error *error)
 {
     measure_machine(bench);
-    if (model_session_start(&bench->session, error) != 0)
+    if (check_depths(bench, error) != 0 || model_session_start(&bench->session, error) != 0)
         return -1;
     print_head(bench);
     for (size_t i = 0; i < bench->depth_count; i++) {
@@ -206,7 +214,7 @@ static int measure(struct bench *bench, struct error *error)
 static int run(struct settings *settings, int argc, char **argv)
 {
     struct bench bench = {.depths = {0, 1024}, .depth_count = 2, .prefill = 128, .decode = 32};
-    struct error error;
+    struct error error = {0};
     int at = 1;
     int status = read_options(&bench, argc, argv, &at);
     if (status != EXIT_OK)

@@ -1,7 +1,6 @@
 /* airo chat: the terminal interface. */
 #include "tui/command.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +10,9 @@
 #include "engine/model/model.h"
 #include "engine/model/rope.h"
 #include "tui/app.h"
+#include "tui/arguments.h"
+#include "tui/chat_plain.h"
+#include "tui/model_session.h"
 
 /* Passes the load's progress on to the loader. */
 struct relay {
@@ -32,9 +34,7 @@ static int model_options_from(const struct settings *settings, struct relay *rel
                                       .chunk = settings->chunk,
                                       .threads = settings->threads,
                                       .kernels = settings->kernels,
-                                      .rope = {.kind = settings->rope,
-                                               .factor = settings->rope_factor,
-                                               .original_context = settings->rope_original},
+                                      .rope = settings_rope(settings),
                                       .progress = relay_progress,
                                       .user = relay};
     if (settings->kv_type != NULL && kv_type_parse(settings->kv_type, &options->kv_type) != 0)
@@ -76,31 +76,36 @@ static int load(void *user, loader_progress_fn *progress, void *loader,
     return 0;
 }
 
-static int run(struct settings *settings, int argc, char **argv)
+static int run_screen(struct settings *settings)
 {
-    struct error error;
-    struct app_options options = {.settings = settings};
-    if (argc > 1) {
-        fprintf(stderr, "airo: chat: unexpected argument: %s\n", argv[1]);
-        return EXIT_USAGE;
-    }
+    struct error error = {0};
     char *state = xdg_directory("state");
     char *history = path_join(state, "history");
-    options.history_path = history;
+    struct app_options options = {.settings = settings, .history_path = history};
     int result = loader_start(&options.loader, load, settings, &error);
     if (result == 0)
         result = app_run(&options, &error);
     free(history);
     free(state);
-    if (result == 0)
-        return EXIT_OK;
-    fprintf(stderr, "airo: %s\n", error.message);
-    return EXIT_ERROR;
+    return result == 0 ? EXIT_OK : command_failed(&error);
+}
+
+static int run(struct settings *settings, int argc, char **argv)
+{
+    bool plain = false;
+    const struct option *option;
+    const char *value;
+    int at = 1;
+    while ((option = arguments_next(argc, argv, &at, &value)) != NULL)
+        plain |= strcmp(option->name, "plain") == 0;
+    if (at < argc)
+        return command_usage("chat", "unexpected argument: %s", argv[at]);
+    return plain ? chat_plain_run(settings) : run_screen(settings);
 }
 
 const struct command command_chat = {
     .name = "chat",
-    .synopsis = "chat [-m MODEL]",
+    .synopsis = "chat [-m MODEL] [--plain]",
     .summary = "the terminal interface",
     .run = run,
 };

@@ -33,10 +33,9 @@ static void print_quantisation(const struct quant_config *quant)
     }
     char *group = quant->group_size > 0 ? xasprintf("group %u", quant->group_size)
                                         : xstrdup("one group a column");
-    char *text = xasprintf("GPTQ %u-bit, %s%s%s%s", quant->bits, group,
-                           quant->desc_act ? ", act-order" : "",
-                           quant->symmetric ? ", symmetric" : "",
-                           quant->zero_offset == 0 ? ", format gptq_v2" : "");
+    char *text = xasprintf(
+        "GPTQ %u-bit, %s%s%s%s", quant->bits, group, quant->desc_act ? ", act-order" : "",
+        quant->symmetric ? ", symmetric" : "", quant->zero_offset == 0 ? ", format gptq_v2" : "");
     print_field("quantisation", text);
     free(group);
     free(text);
@@ -144,7 +143,7 @@ static int run(struct settings *settings, int argc, char **argv)
 {
     struct info info = {.chunk = settings->chunk};
     struct rope_override override = settings_rope(settings);
-    struct error error;
+    struct error error = {0};
     const char *value;
     int at = 1;
     arguments_next(argc, argv, &at, &value);

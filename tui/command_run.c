@@ -94,7 +94,7 @@ static int reply(struct run *run, struct model_session *session, struct error *e
 static int print_reply(struct run *run)
 {
     struct model_session session;
-    struct error error;
+    struct error error = {0};
     if (model_session_open(&session, run->settings, NULL, &error) != 0)
         return command_failed(&error);
     int result = model_session_start(&session, &error);
@@ -112,15 +112,12 @@ static int print_prompt(struct run *run)
     struct segment_list segments = {0};
     struct prompt_notes notes = {0};
     struct strbuf text = {0};
-    struct error error;
+    struct error error = {0};
     int status = EXIT_OK;
     if (make_prompt(&segments, run, NULL, &notes, &error) != 0)
         status = command_failed(&error);
     segment_text(&segments, NULL, &text);
-    if (isatty(STDOUT_FILENO) == 1)
-        command_print(strbuf_text(&text), text.length);
-    else
-        fwrite(strbuf_text(&text), 1, text.length, stdout);
+    command_print_exact(&text);
     say_notes(&notes);
     segment_list_free(&segments);
     strbuf_free(&text);
@@ -130,7 +127,7 @@ static int print_prompt(struct run *run)
 static int run_command(struct settings *settings, int argc, char **argv)
 {
     struct run run = {.settings = settings};
-    struct error error;
+    struct error error = {0};
     int at = 1, status = EXIT_OK;
     read_options(&run, argc, argv, &at);
     if (at == argc && isatty(STDIN_FILENO) == 1)

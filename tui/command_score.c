@@ -55,15 +55,14 @@ static int score_file(struct scoring *scoring, const char *path, struct error *e
         token_list_add(&scoring->tokens, tokenizer_bos(model->tokenizer));
     int result = file_read(path, FILE_BYTES_MAX, &text, error);
     if (result == 0) {
-        tokenizer_encode(model->tokenizer, strbuf_text(&text), text.length, true,
-                         &scoring->tokens);
+        tokenizer_encode(model->tokenizer, strbuf_text(&text), text.length, true, &scoring->tokens);
         result = check_length(scoring, path, error);
     }
     strbuf_free(&text);
     scoring->progress = progress_begin();
     if (result == 0)
-        result = score_tokens(model, scoring->tokens.ids, scoring->tokens.count, print_row,
-                              scoring, error);
+        result = score_tokens(model, scoring->tokens.ids, scoring->tokens.count, print_row, scoring,
+                              error);
     progress_clear(&scoring->progress);
     return result;
 }
@@ -71,7 +70,7 @@ static int score_file(struct scoring *scoring, const char *path, struct error *e
 static int run(struct settings *settings, int argc, char **argv)
 {
     struct scoring scoring = {0};
-    struct error error;
+    struct error error = {0};
     const char *value;
     int at = 1;
     arguments_next(argc, argv, &at, &value); /* past a --; there are no own options */

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "engine/base/file.h"
 #include "engine/base/json.h"
@@ -15,8 +14,8 @@
 
 #define INPUT_BYTES_MAX (256u << 20)
 
-static int open_tokenizer(struct tokenizer **out, const struct settings *settings,
-                          const char *name, struct error *error)
+static int open_tokenizer(struct tokenizer **out, const struct settings *settings, const char *name,
+                          struct error *error)
 {
     struct model_config config;
     struct rope_override override = settings_rope(settings);
@@ -63,7 +62,6 @@ static int read_ids(struct token_list *tokens, const struct strbuf *text, uint32
     return result;
 }
 
-/* The exact bytes to a pipe, so that the round trip is exact; sanitised to a terminal. */
 static int print_text(const struct tokenizer *tokenizer, const struct strbuf *text,
                       struct error *error)
 {
@@ -72,10 +70,7 @@ static int print_text(const struct tokenizer *tokenizer, const struct strbuf *te
     int result = read_ids(&tokens, text, tokenizer_size(tokenizer), error);
     if (result == 0)
         tokenizer_decode(tokenizer, tokens.ids, tokens.count, &out);
-    if (isatty(STDOUT_FILENO) == 1)
-        command_print(strbuf_text(&out), out.length);
-    else
-        fwrite(strbuf_text(&out), 1, out.length, stdout);
+    command_print_exact(&out);
     token_list_free(&tokens);
     strbuf_free(&out);
     return result;
@@ -87,7 +82,7 @@ static int run(struct settings *settings, int argc, char **argv)
     const char *value;
     struct tokenizer *tokenizer = NULL;
     struct strbuf text = {0};
-    struct error error;
+    struct error error = {0};
     bool decode = false;
     int at = 1;
     while ((option = arguments_next(argc, argv, &at, &value)) != NULL)

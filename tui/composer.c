@@ -185,6 +185,7 @@ static int open_history(const char *path, struct error *error)
         close(fd);
         bridge.history_path = xstrdup(path);
         read_history(path);
+        using_history(); /* again: the search begins after the last entry */
     }
     return result == 0 ? 0 : error_prefix(error, "history is not kept");
 }
@@ -198,6 +199,7 @@ int composer_open(const struct composer_options *options, struct error *error)
         return error_set_errno(error, "/dev/null");
     set_hooks();
     rl_set_screen_size(1000, 32000);
+    rl_variable_bind("show-all-if-ambiguous", "on"); /* an inputrc may say otherwise */
     rl_initialize();
     insist();
     composer_bind_keys();
@@ -323,6 +325,7 @@ void composer_add_history(const char *text)
     if (last != NULL && strcmp(last->line, text) == 0)
         return;
     add_history(text);
+    using_history();
     if (bridge.history_path != NULL)
         append_history(1, bridge.history_path);
 }

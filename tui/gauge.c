@@ -61,8 +61,8 @@ static void put_backend(const struct gauge *gauge, char *out)
 static void put_tokens(const struct gauge *gauge, char *out)
 {
     char used[40], context[40];
-    snprintf(out, PIECE_BYTES, "%s%s / %s", gauge->counted ? "" : "…",
-             format_count(used_tokens(gauge), used), format_count(gauge->context, context));
+    snprintf(out, PIECE_BYTES, "%s / %s", format_count(used_tokens(gauge), used),
+             format_count(gauge->context, context));
 }
 
 static void put_percent(const struct gauge *gauge, char *out)
@@ -191,6 +191,14 @@ static int total_columns(char text[][PIECE_BYTES], int limit)
     return total - SEPARATION;
 }
 
+/* Numbers that are not yet of what is typed are dim; so is the speed of a reply that is over. */
+static enum style piece_style(const struct gauge *gauge, int index)
+{
+    bool stale = pieces[index].after_bar && !gauge->counted && gauge->state == GAUGE_IDLE;
+    bool over = pieces[index].put == put_activity && gauge->state == GAUGE_IDLE;
+    return stale || over ? STYLE_GAUGE_DIM : pieces[index].style;
+}
+
 void gauge_draw(const struct gauge *gauge, struct terminal *terminal, const struct rect *area)
 {
     char text[sizeof pieces / sizeof pieces[0]][PIECE_BYTES] = {{0}};
@@ -215,6 +223,6 @@ void gauge_draw(const struct gauge *gauge, struct terminal *terminal, const stru
         }
         if (pieces[i].priority > limit || text[i][0] == '\0')
             continue;
-        at += terminal_puts(terminal, area, 0, at, pieces[i].style, text[i]) + SEPARATION;
+        at += terminal_puts(terminal, area, 0, at, piece_style(gauge, i), text[i]) + SEPARATION;
     }
 }

@@ -20,8 +20,7 @@ struct gauge {
     enum gauge_state state;
     size_t parts[PARTS]; /* tokens by part; the reply so far counts as history */
     size_t reserve, context;
-    bool counted;   /* false: the draft has changed since the count */
-    bool too_large; /* ... and is too large to be counted at every key */
+    bool counted; /* false: the draft has changed since; the numbers are drawn dim */
     struct usage usage; /* of the reply that runs or ran last */
 };
 

@@ -78,10 +78,9 @@ const char *stop_reason_name(enum stop_reason reason)
 static json_t *usage_value(const struct usage *usage)
 {
     return json_pack("{s:I, s:I, s:I, s:I, s:f, s:f}", "prompt", (json_int_t)usage->prompt,
-                     "reused", (json_int_t)usage->prompt_reused, "reply",
-                     (json_int_t)usage->reply, "context", (json_int_t)usage->context,
-                     "prefill_seconds", usage->prefill_seconds, "decode_seconds",
-                     usage->decode_seconds);
+                     "reused", (json_int_t)usage->prompt_reused, "reply", (json_int_t)usage->reply,
+                     "context", (json_int_t)usage->context, "prefill_seconds",
+                     usage->prefill_seconds, "decode_seconds", usage->decode_seconds);
 }
 
 void json_event_done(const struct reply_end *end, const char *reply, bool answered)
@@ -93,6 +92,6 @@ void json_event_done(const struct reply_end *end, const char *reply, bool answer
 
 void json_event_error(const struct error *error)
 {
-    json_line_print(json_pack("{s:s, s:o}", "event", "error", "message",
-                              text_value(error->message)));
+    json_line_print(
+        json_pack("{s:s, s:o}", "event", "error", "message", text_value(error->message)));
 }

@@ -116,14 +116,12 @@ static int help(const struct arguments *arguments)
 static int run(const struct arguments *arguments)
 {
     struct settings settings;
-    struct error error;
+    struct error error = {0};
     int status = EXIT_ERROR;
-    if (settings_load(&settings, &error) != 0 ||
-        arguments_apply(arguments, &settings, &error) != 0)
+    if (settings_load(&settings, &error) != 0 || arguments_apply(arguments, &settings, &error) != 0)
         complain(error.message);
     else
-        status = find_command(arguments->argv[0])
-                     ->run(&settings, arguments->argc, arguments->argv);
+        status = find_command(arguments->argv[0])->run(&settings, arguments->argc, arguments->argv);
     settings_free(&settings);
     return status;
 }
@@ -139,8 +137,7 @@ static int dispatch(const struct arguments *arguments)
         options_config(&out);
         return print_out(&out);
     }
-    if (arguments->help ||
-        (arguments->command != NULL && strcmp(arguments->command, "help") == 0))
+    if (arguments->help || (arguments->command != NULL && strcmp(arguments->command, "help") == 0))
         return help(arguments);
     return run(arguments);
 }
@@ -148,7 +145,7 @@ static int dispatch(const struct arguments *arguments)
 int main(int argc, char **argv)
 {
     struct arguments arguments;
-    struct error error;
+    struct error error = {0};
     const char *unknown;
     setlocale(LC_CTYPE, "");
     if (arguments_parse(&arguments, argc, argv, is_command, &unknown, &error) != 0)

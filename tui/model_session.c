@@ -257,6 +257,16 @@ void command_print(const char *text, size_t length)
     strbuf_free(&safe);
 }
 
+void command_print_exact(const struct strbuf *text)
+{
+    if (isatty(STDOUT_FILENO) != 1) {
+        fwrite(strbuf_text(text), 1, text->length, stdout);
+        return;
+    }
+    command_print(strbuf_text(text), text->length);
+    command_print("\n", 1);
+}
+
 void command_note_end(const struct settings *settings, const struct reply_end *end)
 {
     if (end->reason == STOP_LENGTH)

@@ -68,6 +68,8 @@ int command_usage(const char *command, const char *format, ...)
 void command_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Untrusted text to stdout through the sanitiser, at once. */
 void command_print(const char *text, size_t length);
+/* The exact bytes to a pipe or file; to a terminal sanitised, with a line break. */
+void command_print_exact(const struct strbuf *text);
 /* Says why a reply ended, where that is not its natural end. */
 void command_note_end(const struct settings *settings, const struct reply_end *end);
 

@@ -174,7 +174,7 @@ static int set_flag(bool *to, const char *text)
     static const struct {
         const char *word;
         bool value;
-    } words[] = {{"yes", true}, {"no", false},    {"true", true}, {"false", false},
+    } words[] = {{"yes", true}, {"no", false},  {"true", true}, {"false", false},
                  {"on", true},  {"off", false}, {"1", true},    {"0", false}};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         if (strcmp(words[i].word, text) != 0)

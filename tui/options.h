@@ -26,10 +26,10 @@ enum option_type {
 };
 
 struct option {
-    const char *name;     /* --name */
-    char letter;          /* -x, or 0 */
-    const char *command;  /* NULL: a setting; "": every command; else only that command */
-    const char *ini;      /* "section:key", settings only */
+    const char *name;    /* --name */
+    char letter;         /* -x, or 0 */
+    const char *command; /* NULL: a setting; "": every command; else only that command */
+    const char *ini;     /* "section:key", settings only */
     enum option_type type;
     const char *argument; /* how help calls the value; NULL for flags */
     double low, high;     /* numbers: the allowed range, both ends included */
@@ -58,8 +58,7 @@ int option_set(const struct option *option, struct settings *settings, const cha
 bool option_given(const struct settings *settings, const char *name);
 
 /* The value that the settings hold, as an ini file spells it; false when it is unset. */
-bool option_text(const struct option *option, const struct settings *settings,
-                 struct strbuf *out);
+bool option_text(const struct option *option, const struct settings *settings, struct strbuf *out);
 
 /* The lines of --help for what a command admits: its own options, or all settings. */
 void options_help(struct strbuf *out, const char *command);

@@ -48,6 +48,5 @@ int palette_index(int32_t colour, enum colour_depth depth)
     }
     if (colour & THEME_COLOUR_RGB)
         return depth == COLOUR_256 ? nearest(colour & 0xFFFFFF) : -1;
-    /* Eight colours have no bright ones: bold makes up for it where the theme says so. */
     return colour;
 }

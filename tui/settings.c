@@ -27,9 +27,9 @@ static int unknown_key(const struct ini_file *file, const struct ini_entry *entr
     for (const struct option *option = options_table; option->name != NULL; option++)
         if (option->ini != NULL)
             suggest_offer(&best, option->ini);
-    error_set(error, ERROR_INPUT, "%s: line %d: unknown key %.100s%s%s%s", file->path,
-              entry->line, written, best.found ? "; did you mean " : "",
-              best.found ? best.found : "", best.found ? "?" : "");
+    error_set(error, ERROR_INPUT, "%s: line %d: unknown key %.100s%s%s%s", file->path, entry->line,
+              written, best.found ? "; did you mean " : "", best.found ? best.found : "",
+              best.found ? "?" : "");
     free(written);
     return -1;
 }
@@ -69,8 +69,7 @@ int settings_load(struct settings *settings, struct error *error)
 void settings_free(struct settings *settings)
 {
     for (const struct option *option = options_table; option->name != NULL; option++) {
-        if (option->ini == NULL ||
-            (option->type != OPTION_STRING && option->type != OPTION_CHOICE))
+        if (option->ini == NULL || (option->type != OPTION_STRING && option->type != OPTION_CHOICE))
             continue;
         char **text = (char **)(void *)((char *)settings + option->offset);
         free(*text);

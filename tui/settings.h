@@ -13,12 +13,12 @@
 
 struct settings {
     /* model */
-    char *model;     /* NULL: vaquita */
-    char *template;  /* "airoboros" */
-    char *system;    /* NULL: the template's */
-    char *kernels;   /* "auto" */
-    char *kv_type;   /* "f16" */
-    char *rope;      /* NULL: from the file */
+    char *model;    /* NULL: vaquita */
+    char *template; /* "airoboros" */
+    char *system;   /* NULL: the template's */
+    char *kernels;  /* "auto" */
+    char *kv_type;  /* "f16" */
+    char *rope;     /* NULL: from the file */
     double rope_factor;
     uint32_t rope_original;
     uint32_t context; /* 0: the model's */
@@ -29,8 +29,8 @@ struct settings {
     uint32_t max_tokens;
     bool ask_source, no_making_up, plain_format;
     /* interface */
-    char *theme;       /* "vaquita-dark" */
-    char *colour;      /* "auto", "truecolor", "256", "16", "none" */
+    char *theme;  /* "vaquita-dark" */
+    char *colour; /* "auto", "truecolor", "256", "16", "none" */
     bool mouse;
     uint32_t frame_ms; /* shortest time between two frames */
     bool verbose;      /* say on stderr what was loaded and how */

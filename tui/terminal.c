@@ -141,7 +141,7 @@ int terminal_open(struct terminal **out, const char *colour, bool mouse,
     struct termios modes;
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) || tcgetattr(STDIN_FILENO, &modes) != 0)
         return error_set(error, ERROR_INPUT,
-                         "chat needs a terminal; for pipes use `airo ask` or `airo run`");
+                         "chat needs a terminal; use airo ask or airo run, or airo chat --plain");
     need_utf8();
     if (signals_open(STDOUT_FILENO, &modes, RESTORE_ALL, error) != 0)
         return -1;
@@ -191,6 +191,15 @@ static attr_t curses_attributes(unsigned attributes)
     return result;
 }
 
+/* Eight colours have no bright ones; "bright-black" would be lost on black. */
+static int colour_number(const struct terminal *terminal, int32_t colour)
+{
+    int number = palette_index(colour, terminal->depth);
+    if (terminal->depth != COLOUR_16 || number < COLORS)
+        return number;
+    return number == 8 ? 7 : number & 7;
+}
+
 void terminal_set_theme(struct terminal *terminal, const struct theme *theme)
 {
     bool full = terminal->depth >= COLOUR_256;
@@ -206,8 +215,8 @@ void terminal_set_theme(struct terminal *terminal, const struct theme *theme)
         int32_t back = look->background != THEME_COLOUR_DEFAULT ? look->background : ground;
         int pair = i + 1;
         terminal->looks[i].pair = pair;
-        init_extended_pair(pair, palette_index(look->foreground, terminal->depth),
-                           palette_index(back, terminal->depth));
+        init_extended_pair(pair, colour_number(terminal, look->foreground),
+                           colour_number(terminal, back));
     }
     cchar_t blank;
     int pair = terminal->looks[STYLE_TEXT].pair;

@@ -34,8 +34,8 @@ struct message *conversation_add(struct conversation *conversation, int parent, 
 {
     if (conversation->count == conversation->capacity) {
         conversation->capacity = conversation->capacity ? 2 * conversation->capacity : 16;
-        conversation->items = xreallocarray(conversation->items, conversation->capacity,
-                                            sizeof(struct message *));
+        conversation->items =
+            xreallocarray(conversation->items, conversation->capacity, sizeof(struct message *));
     }
     struct message *message = xcalloc(1, sizeof *message);
     message->id = (int)conversation->count;

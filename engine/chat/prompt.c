@@ -138,7 +138,7 @@ static bool has_documents(const struct turn *turn)
 
 static void put_instruction(struct builder *builder, const struct turn *turn)
 {
-    const struct place place = {turn->part, turn->owner, "the message"};
+    const struct place place = {turn->part, turn->owner, "your message"};
     const struct prompt_style *style = builder->style;
     size_t length = without_newlines(turn->text, turn->length);
     if (!has_documents(turn)) {
@@ -193,7 +193,7 @@ static int put_piece(struct builder *builder, const struct template_piece *piece
                      const struct place *place, const struct turn *turn)
 {
     const char *line = system_line(builder);
-    const struct place system = {PART_SYSTEM, -1, "the system line"};
+    const struct place system = {PART_SYSTEM, -1, "system text"};
     switch (piece->kind) {
     case PIECE_TEXT:
         put_template(builder, place, piece->text, piece->length);
@@ -217,14 +217,13 @@ static int put_piece(struct builder *builder, const struct template_piece *piece
 /* All of a turn but the reply. What stands before the system line, or is it, is the system part. */
 static int put_turn(struct builder *builder, const struct turn *turn)
 {
-    enum template_turn form = builder->begun                      ? TURN_NEXT
+    enum template_turn form = builder->begun                    ? TURN_NEXT
                               : system_line(builder)[0] != '\0' ? TURN_FIRST
-                                                                  : TURN_FIRST_BARE;
+                                                                : TURN_FIRST_BARE;
     size_t count;
-    const struct template_piece *pieces =
-        chat_template_pieces(builder->template, form, &count);
-    const struct place own = {turn->part, turn->owner, "the message"};
-    const struct place system = {PART_SYSTEM, -1, "the system line"};
+    const struct template_piece *pieces = chat_template_pieces(builder->template, form, &count);
+    const struct place own = {turn->part, turn->owner, "your message"};
+    const struct place system = {PART_SYSTEM, -1, "system text"};
     bool before_system = form == TURN_FIRST;
     builder->begun = true;
     for (size_t i = 0; i < count; i++) {
@@ -238,7 +237,7 @@ static int put_turn(struct builder *builder, const struct turn *turn)
 
 static int put_reply(struct builder *builder, const struct message *message)
 {
-    const struct place place = {PART_HISTORY, message->id, "a reply"};
+    const struct place place = {PART_HISTORY, message->id, "an earlier reply"};
     const struct turn empty = {"", 0, NULL, PART_HISTORY, message->id};
     if (!builder->begun && put_turn(builder, &empty) != 0)
         return -1;
@@ -263,8 +262,7 @@ static int put_message(struct builder *builder, const struct message *message)
 int prompt_build(struct segment_list *out, const struct chat_template *template,
                  const struct tokenizer *tokenizer, const struct conversation *conversation,
                  const char *draft, const struct document_list *documents,
-                 const struct prompt_style *style, struct prompt_notes *notes,
-                 struct error *error)
+                 const struct prompt_style *style, struct prompt_notes *notes, struct error *error)
 {
     struct builder builder = {out, template, tokenizer, style, notes, error, false};
     size_t messages = conversation != NULL ? conversation->count : 0;

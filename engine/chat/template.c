@@ -17,8 +17,7 @@
 
 /* The closed-context delimiters are structure under every template. */
 static const char *const delimiters[] = {
-    "BEGININPUT",       "ENDINPUT",       "BEGINCONTEXT", "ENDCONTEXT",
-    "BEGININSTRUCTION", "ENDINSTRUCTION",
+    "BEGININPUT", "ENDINPUT", "BEGINCONTEXT", "ENDCONTEXT", "BEGININSTRUCTION", "ENDINSTRUCTION",
 };
 #define DELIMITERS (sizeof delimiters / sizeof delimiters[0])
 
@@ -56,16 +55,11 @@ static const struct word {
     enum piece_kind kind;
     const char *text;
 } words[] = {
-    {"bos", PIECE_BOS, ""},
-    {"eos", PIECE_EOS, ""},
-    {"system", PIECE_SYSTEM, ""},
-    {"instruction", PIECE_INSTRUCTION, ""},
-    {"reply", PIECE_REPLY, ""},
-    {"newline", PIECE_TEXT, "\n"},
-    {"tab", PIECE_TEXT, "\t"},
-    {"quote", PIECE_TEXT, "\""},
-    {"backslash", PIECE_TEXT, "\\"},
-    {"open", PIECE_TEXT, "{"},
+    {"bos", PIECE_BOS, ""},          {"eos", PIECE_EOS, ""},
+    {"system", PIECE_SYSTEM, ""},    {"instruction", PIECE_INSTRUCTION, ""},
+    {"reply", PIECE_REPLY, ""},      {"newline", PIECE_TEXT, "\n"},
+    {"tab", PIECE_TEXT, "\t"},       {"quote", PIECE_TEXT, "\""},
+    {"backslash", PIECE_TEXT, "\\"}, {"open", PIECE_TEXT, "{"},
     {"close", PIECE_TEXT, "}"},
 };
 
@@ -128,8 +122,8 @@ static int form_check(const struct turn_form *form, enum template_turn turn,
         wrong = turn == TURN_FIRST ? "needs {system} once" : "cannot hold {system}";
     if (wrong == NULL)
         return 0;
-    return error_set(error, ERROR_INPUT, "%s: line %d: %s:%s %s", path, entry->line,
-                     entry->section, entry->key, wrong);
+    return error_set(error, ERROR_INPUT, "%s: line %d: %s:%s %s", path, entry->line, entry->section,
+                     entry->key, wrong);
 }
 
 /* --- file -> template ------------------------------------------------------------------------- */
@@ -141,8 +135,7 @@ static int read_turns(struct chat_template *template, const struct ini_file *fil
     for (int turn = 0; turn < TURN_FORMS; turn++) {
         const struct ini_entry *entry = ini_find(file, "turns", keys[turn]);
         if (entry == NULL)
-            return error_set(error, ERROR_INPUT, "%s: turns:%s is missing", file->path,
-                             keys[turn]);
+            return error_set(error, ERROR_INPUT, "%s: turns:%s is missing", file->path, keys[turn]);
         struct turn_form *form = &template->turns[turn];
         if (form_parse(form, entry, file->path, error) != 0 ||
             form_check(form, (enum template_turn)turn, entry, file->path, error) != 0)
@@ -189,9 +182,14 @@ static int read_head(struct chat_template *template, const struct ini_file *file
 static int check_known(const struct ini_file *file, struct error *error)
 {
     static const char *const known[][2] = {
-        {"template", "description"}, {"template", "system"}, {"template", "reply_run"},
-        {"turns", "first"},          {"turns", "first_bare"}, {"turns", "next"},
-        {"stops", NULL},             {"markers", NULL},
+        {"template", "description"},
+        {"template", "system"},
+        {"template", "reply_run"},
+        {"turns", "first"},
+        {"turns", "first_bare"},
+        {"turns", "next"},
+        {"stops", NULL},
+        {"markers", NULL},
     };
     for (size_t i = 0; i < file->count; i++) {
         const struct ini_entry *entry = &file->entries[i];

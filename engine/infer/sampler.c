@@ -12,7 +12,7 @@
 struct candidate {
     int32_t id;
     float logit;
-    float key; /* what take_best orders by; larger is better */
+    float key; /* what a step selects by; larger is better */
 };
 
 /* The chain works on items[0..count); `spare` is as large, for steps that select. */
@@ -57,37 +57,66 @@ static uint64_t random_seed(void)
 
 /* --- selecting -------------------------------------------------------------------------------- */
 
+typedef bool (*candidate_order)(const struct candidate *a, const struct candidate *b);
+
 static bool better(const struct candidate *a, const struct candidate *b)
 {
     return a->key > b->key || (a->key == b->key && a->id < b->id);
 }
 
-static void sift_down(struct candidate *heap, size_t count, size_t at)
+static bool worse(const struct candidate *a, const struct candidate *b)
+{
+    return better(b, a);
+}
+
+/* Restores a heap, whose root comes before all others in `order`, after heap[at] has changed. */
+static inline void sift_down(struct candidate *heap, size_t count, size_t at, candidate_order order)
 {
     struct candidate moved = heap[at];
     for (size_t child; (child = 2 * at + 1) < count; at = child) {
-        if (child + 1 < count && better(&heap[child + 1], &heap[child]))
+        if (child + 1 < count && order(&heap[child + 1], &heap[child]))
             child++;
-        if (!better(&heap[child], &moved))
+        if (!order(&heap[child], &moved))
             break;
         heap[at] = heap[child];
     }
     heap[at] = moved;
 }
 
-/* Keeps the best candidates by key, best first: `limit` of them at most, and no more than it takes
- * for their probabilities (exp(logit - max) / sum) to reach `mass`; always one. */
-static void take_best(struct sampler *s, size_t limit, double mass, double max, double sum)
+static inline void make_heap(struct candidate *heap, size_t count, candidate_order order)
+{
+    for (size_t i = count / 2; i-- > 0;)
+        sift_down(heap, count, i, order);
+}
+
+/* Keeps the `limit` best candidates by key, in no order: a heap of the best so far has the worst of
+ * them at its root, and few of a large vocabulary get past it. */
+static void keep_best(struct sampler *s, size_t limit)
+{
+    if (limit >= s->count)
+        return;
+    make_heap(s->items, limit, worse);
+    for (size_t i = limit; i < s->count; i++) {
+        if (!better(&s->items[i], &s->items[0]))
+            continue;
+        s->items[0] = s->items[i];
+        sift_down(s->items, limit, 0, worse);
+    }
+    s->count = limit;
+}
+
+/* Keeps the best candidates by key, best first: no more than it takes for their probabilities
+ * (exp(logit - max) / sum) to reach `mass`; always one. */
+static void take_mass(struct sampler *s, double mass, double max, double sum)
 {
     double reached = 0;
     size_t taken = 0, left = s->count;
-    for (size_t i = left / 2; i-- > 0;)
-        sift_down(s->items, left, i);
-    while (left > 0 && taken < limit && (taken == 0 || reached < mass)) {
+    make_heap(s->items, left, better);
+    while (left > 0 && (taken == 0 || reached < mass)) {
         s->spare[taken++] = s->items[0];
         reached += exp(s->items[0].logit - max) / sum;
         s->items[0] = s->items[--left];
-        sift_down(s->items, left, 0);
+        sift_down(s->items, left, 0, better);
     }
     struct candidate *chosen = s->spare;
     s->spare = s->items;
@@ -145,7 +174,7 @@ static void step_frequency(struct sampler *s)
 static void step_top_k(struct sampler *s)
 {
     key_is_logit(s);
-    take_best(s, s->sampling.top_k, INFINITY, max_logit(s), 1);
+    keep_best(s, s->sampling.top_k);
 }
 
 /* Meister et al., "Locally Typical Sampling", 2022: the candidates whose surprise -log p is nearest
@@ -161,7 +190,7 @@ static void step_typical(struct sampler *s)
         double log_p = s->items[i].logit - max - log(sum);
         s->items[i].key = (float)-fabs(-log_p - entropy);
     }
-    take_best(s, s->count, s->sampling.typical_p, max, sum);
+    take_mass(s, s->sampling.typical_p, max, sum);
 }
 
 /* Holtzman et al., "The Curious Case of Neural Text Degeneration", 2019: the fewest candidates that
@@ -170,7 +199,7 @@ static void step_top_p(struct sampler *s)
 {
     double max = max_logit(s);
     key_is_logit(s);
-    take_best(s, s->count, s->sampling.top_p, max, exp_sum(s, max));
+    take_mass(s, s->sampling.top_p, max, exp_sum(s, max));
 }
 
 /* Nguyen et al., "Min P Sampling", 2024: p >= min_p * (the largest p). */

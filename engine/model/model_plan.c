@@ -205,15 +205,26 @@ static char *display_name(const char *directory)
     return name;
 }
 
+/* Files without settings are known by their tensors. */
+static struct quant_config quant_of(const char *directory, const struct model_config *config)
+{
+    struct quant_config quant = config->quant;
+    struct safetensors *set = NULL;
+    if (quant.kind == QUANT_NONE && safetensors_open(&set, directory, NULL) == 0)
+        gptq_infer(&quant, set, NULL);
+    safetensors_close(set);
+    return quant;
+}
+
 char *model_describe(const char *directory, const struct model_config *config)
 {
     char rope[96], group[24] = "", quant[64] = "dense";
-    const struct quant_config *q = &config->quant;
-    if (q->kind == QUANT_GPTQ) {
-        if (q->group_size != 0)
-            snprintf(group, sizeof group, " g%u", q->group_size);
-        snprintf(quant, sizeof quant, "GPTQ %u-bit%s%s", q->bits, group,
-                 q->desc_act ? " act-order" : "");
+    const struct quant_config q = quant_of(directory, config);
+    if (q.kind == QUANT_GPTQ) {
+        if (q.group_size != 0)
+            snprintf(group, sizeof group, " g%u", q.group_size);
+        snprintf(quant, sizeof quant, "GPTQ %u-bit%s%s", q.bits, group,
+                 q.desc_act ? " act-order" : "");
     }
     char *name = display_name(directory);
     char *line = xasprintf("%s: %u layers, %u hidden, %s, %s", name, config->layers, config->hidden,

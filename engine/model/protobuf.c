@@ -58,8 +58,7 @@ static int read_value(struct protobuf_reader *reader, struct protobuf_field *fie
     return -1; /* groups, and what does not exist */
 }
 
-int protobuf_next(struct protobuf_reader *reader, struct protobuf_field *field,
-                  struct error *error)
+int protobuf_next(struct protobuf_reader *reader, struct protobuf_field *field, struct error *error)
 {
     if (reader->at == reader->end)
         return 0;
@@ -67,8 +66,8 @@ int protobuf_next(struct protobuf_reader *reader, struct protobuf_field *field,
     if (read_varint(reader, &tag) != 0 || tag >> 3 == 0 || tag >> 32 != 0)
         return error_set(error, ERROR_INPUT, "%s: not a protobuf message, or cut short",
                          reader->source);
-    *field = (struct protobuf_field){.number = (uint32_t)(tag >> 3),
-                                     .type = (enum wire_type)(tag & 7)};
+    *field =
+        (struct protobuf_field){.number = (uint32_t)(tag >> 3), .type = (enum wire_type)(tag & 7)};
     if (read_value(reader, field) != 0)
         return error_set(error, ERROR_INPUT, "%s: field %u is malformed or goes beyond the end",
                          reader->source, field->number);

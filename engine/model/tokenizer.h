@@ -27,15 +27,16 @@ void token_list_free(struct token_list *list);
 struct tokenizer;
 
 /* Reads DIRECTORY/tokenizer.model, and special tokens from added_tokens.json and
- * tokenizer_config.json where present. `vocab` is the number of embedding rows; ids beyond it are
- * refused. */
+ * tokenizer_config.json where present. `vocab` is the number of embedding rows: more pieces than
+ * that are refused, added tokens beyond it (a "[PAD]" that the model never got a row for) do not
+ * exist. */
 int tokenizer_open(struct tokenizer **out, const char *directory, uint32_t vocab,
                    struct error *error);
 void tokenizer_close(struct tokenizer *tokenizer);
 
 /* Appends the ids of text[0..length) to `out`. `dummy_prefix`: put a space before the text, where
  * the model's normaliser does so (the library's behaviour for a whole string); false continues an
- * earlier run. Invalid UTF-8 becomes U+FFFD. Time is about linear in the length. */
+ * earlier run. An invalid byte becomes U+FFFD. Time is about linear in the length. */
 void tokenizer_encode(const struct tokenizer *tokenizer, const char *text, size_t length,
                       bool dummy_prefix, struct token_list *out);
 

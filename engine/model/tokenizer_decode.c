@@ -1,133 +1,140 @@
-/* INTERIM (from the lead, so that others can run): the tokenizer engineer overwrites or deletes tokenizer.c, tokenizer_{encode,decode,model,private}.[ch]; keep whichever is better, not both. */
-/*
- * tokenizer_decode.c - ids -> text, whole and streaming.
- */
-#include <stdlib.h>
+#include "engine/model/tokenizer.h"
+
 #include <string.h>
 
-#include "engine/base/alloc.h"
 #include "engine/base/utf8.h"
-#include "engine/model/tokenizer_private.h"
+#include "engine/model/tokenizer_vocab.h"
 
-#define SPACE_SYMBOL "\xE2\x96\x81" /* U+2581 */
+#define SPACE_MARK  "\xE2\x96\x81" /* U+2581 */
+#define REPLACEMENT "\xEF\xBF\xBD"
 
-void token_list_add(struct token_list *list, int32_t id)
+/* --- bytes: whole characters only --------------------------------------------------------------
+ */
+
+/* Releases what the pending bytes begin with, and U+FFFD for each byte that cannot begin anything;
+ * `end`: nothing will follow. */
+static void release(struct token_decoder *decoder, bool end, struct strbuf *out)
 {
-    token_list_append(list, &id, 1);
-}
-
-void token_list_append(struct token_list *list, const int32_t *ids, size_t count)
-{
-    if (list->count + count > list->capacity) {
-        size_t capacity = list->capacity ? list->capacity : 16;
-        while (capacity < list->count + count)
-            capacity *= 2;
-        list->ids = xreallocarray(list->ids, capacity, sizeof *list->ids);
-        list->capacity = capacity;
-    }
-    if (count > 0)
-        memcpy(list->ids + list->count, ids, count * sizeof *ids);
-    list->count += count;
-}
-
-void token_list_free(struct token_list *list)
-{
-    free(list->ids);
-    *list = (struct token_list){0};
-}
-
-/* Appends bytes, each invalid one as U+FFFD; all but an unfinished sequence at the end when
- * `keep_unfinished`. Returns the bytes used. */
-static size_t add_bytes(const char *bytes, size_t length, bool keep_unfinished,
-                        struct strbuf *out)
-{
-    size_t at = 0, usable = keep_unfinished ? utf8_whole(bytes, length) : length;
-    while (at < usable) {
+    while (decoder->pending_length > 0) {
         uint32_t code;
-        char character[4];
-        at += utf8_decode(bytes + at, usable - at, &code);
-        strbuf_add(out, character, utf8_encode(code, character));
-    }
-    return at;
-}
-
-static void add_piece(const char *piece, size_t length, struct strbuf *out)
-{
-    for (size_t i = 0; i < length;) {
-        if (length - i >= 3 && memcmp(piece + i, SPACE_SYMBOL, 3) == 0) {
-            strbuf_putc(out, ' ');
-            i += 3;
-        } else {
-            strbuf_putc(out, piece[i++]);
-        }
+        size_t size = utf8_decode(decoder->pending, decoder->pending_length, &code);
+        bool invalid = code == UTF8_REPLACEMENT && size == 1;
+        if (invalid && !end && utf8_whole(decoder->pending, decoder->pending_length) == 0)
+            return;
+        if (invalid)
+            strbuf_puts(out, REPLACEMENT);
+        else
+            strbuf_add(out, decoder->pending, size);
+        decoder->pending_length -= size;
+        memmove(decoder->pending, decoder->pending + size, decoder->pending_length);
     }
 }
 
-static const struct piece *piece_of(const struct tokenizer *t, int32_t id)
+/* --- pieces ------------------------------------------------------------------------------------
+ */
+
+/* A piece as text, spaces for U+2581. */
+static void add_spaced(const char *piece, struct strbuf *out)
 {
-    return id >= 0 && (uint32_t)id < t->model.count ? &t->model.pieces[id] : NULL;
+    for (const char *mark; (mark = strstr(piece, SPACE_MARK)) != NULL;) {
+        strbuf_add(out, piece, (size_t)(mark - piece));
+        strbuf_putc(out, ' ');
+        piece = mark + strlen(SPACE_MARK);
+    }
+    strbuf_puts(out, piece);
+}
+
+/* What a piece that is not a byte shows. */
+static void add_piece(const struct vocab *vocab, uint32_t id, struct strbuf *out)
+{
+    switch (vocab->pieces[id].type) {
+    case PIECE_CONTROL:
+    case PIECE_ABSENT:
+        return;
+    case PIECE_UNKNOWN:
+        strbuf_puts(out, vocab->unknown_text);
+        return;
+    case PIECE_ADDED:
+        strbuf_puts(out, vocab_text(vocab, id));
+        return;
+    default:
+        add_spaced(vocab_text(vocab, id), out);
+    }
+}
+
+/* Appends what the id adds, bytes through the decoder's pending ones; false: out of range. */
+static bool push(struct token_decoder *decoder, const struct vocab *vocab, int32_t id,
+                 struct strbuf *out)
+{
+    if (id < 0 || (uint32_t)id >= vocab->count)
+        return false;
+    const struct piece *piece = &vocab->pieces[id];
+    if (piece->type == PIECE_BYTE) {
+        decoder->pending[decoder->pending_length++] = (char)piece->byte;
+        release(decoder, false, out);
+        return true;
+    }
+    release(decoder, true, out);
+    add_piece(vocab, (uint32_t)id, out);
+    return true;
+}
+
+/* --- a whole list ------------------------------------------------------------------------------
+ */
+
+static bool spaced(const struct vocab *vocab, int32_t id)
+{
+    if (id < 0 || (uint32_t)id >= vocab->count)
+        return false;
+    unsigned type = vocab->pieces[id].type;
+    return (type == PIECE_NORMAL || type == PIECE_USER_DEFINED || type == PIECE_UNUSED) &&
+           strncmp(vocab_text(vocab, (uint32_t)id), SPACE_MARK, strlen(SPACE_MARK)) == 0;
+}
+
+void tokenizer_decode(const struct tokenizer *tokenizer, const int32_t *ids, size_t count,
+                      struct strbuf *out)
+{
+    const struct vocab *vocab = &tokenizer->vocab;
+    struct token_decoder decoder = {0};
+    size_t begin = out->length;
+    /* The library drops the space of the first piece that shows anything, and when it squeezes
+     * spaces, of every piece until something is shown. */
+    bool strip = vocab->dummy_prefix || vocab->remove_extra_whitespaces;
+    for (size_t i = 0; i < count; i++) {
+        size_t before = out->length;
+        bool first = before == begin && decoder.pending_length == 0;
+        push(&decoder, vocab, ids[i], out);
+        if (!strip || !first || !spaced(vocab, ids[i]))
+            continue;
+        strbuf_remove(out, before, 1);
+        strip = vocab->remove_extra_whitespaces;
+    }
+    release(&decoder, true, out);
+}
+
+/* --- streaming ---------------------------------------------------------------------------------
+ */
+
+static void strip_space(struct token_decoder *decoder, struct strbuf *out, size_t before)
+{
+    if (!decoder->strip_leading_space || out->length == before)
+        return;
+    decoder->strip_leading_space = false;
+    if (out->data[before] == ' ')
+        strbuf_remove(out, before, 1);
+}
+
+void token_decoder_push(struct token_decoder *decoder, const struct tokenizer *tokenizer,
+                        int32_t id, struct strbuf *out)
+{
+    size_t before = out->length;
+    push(decoder, &tokenizer->vocab, id, out);
+    strip_space(decoder, out, before);
 }
 
 void token_decoder_flush(struct token_decoder *decoder, struct strbuf *out)
 {
-    add_bytes(decoder->pending, decoder->pending_length, false, out);
-    decoder->pending_length = 0;
-}
-
-static void push_byte(struct token_decoder *decoder, char byte, struct strbuf *out)
-{
-    decoder->pending[decoder->pending_length++] = byte;
-    size_t used = add_bytes(decoder->pending, decoder->pending_length, true, out);
-    decoder->pending_length -= used;
-    memmove(decoder->pending, decoder->pending + used, decoder->pending_length);
-}
-
-void token_decoder_push(struct token_decoder *decoder, const struct tokenizer *t, int32_t id,
-                        struct strbuf *out)
-{
-    const struct piece *piece = piece_of(t, id);
-    if (piece == NULL || piece->type == PIECE_CONTROL)
-        return;
-    if (piece->type == PIECE_BYTE) {
-        decoder->strip_leading_space &= piece->byte != ' ';
-        push_byte(decoder, (char)piece->byte, out);
-        return;
-    }
-    token_decoder_flush(decoder, out);
-    if (piece->type == PIECE_UNKNOWN) {
-        strbuf_puts(out, t->model.unknown_surface);
-    } else {
-        const char *text = piece_text(&t->model, (uint32_t)id);
-        size_t skip = decoder->strip_leading_space && piece->length >= 3 &&
-                              memcmp(text, SPACE_SYMBOL, 3) == 0
-                          ? 3
-                          : 0;
-        add_piece(text + skip, piece->length - skip, out);
-    }
-    decoder->strip_leading_space = false;
-}
-
-/* The library drops the white space that encoding may have put in front: one dummy space, or, when
- * extra white space is removed, whatever stands before the first text. */
-void tokenizer_decode(const struct tokenizer *t, const int32_t *ids, size_t count,
-                      struct strbuf *out)
-{
-    bool strips = t->model.add_dummy_prefix || t->model.remove_extra_whitespaces;
-    bool stripped = false; /* the dummy space has been seen */
-    size_t begin = out->length;
-    struct token_decoder decoder = {0};
-    for (size_t i = 0; i < count; i++) {
-        const struct piece *piece = piece_of(t, ids[i]);
-        if (piece != NULL && piece->type != PIECE_BYTE)
-            token_decoder_flush(&decoder, out);
-        bool first = strips && !stripped && out->length == begin &&
-                     (piece == NULL || piece->type != PIECE_BYTE) && decoder.pending_length == 0;
-        decoder.strip_leading_space = first;
-        bool has_space = piece != NULL && piece->type != PIECE_CONTROL && piece->length >= 3 &&
-                         memcmp(piece_text(&t->model, (uint32_t)ids[i]), SPACE_SYMBOL, 3) == 0;
-        token_decoder_push(&decoder, t, ids[i], out);
-        if (first)
-            stripped = has_space && !t->model.remove_extra_whitespaces;
-    }
-    token_decoder_flush(&decoder, out);
+    size_t before = out->length;
+    release(decoder, true, out);
+    strip_space(decoder, out, before);
 }

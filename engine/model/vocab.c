@@ -96,12 +96,12 @@ int vocab_add(struct vocab *vocab, const char *text, size_t length, float score,
 
 void vocab_add_alias(struct vocab *vocab, const char *name, uint32_t id)
 {
-    vocab->aliases =
-        xreallocarray(vocab->aliases, vocab->alias_count + 1, sizeof *vocab->aliases);
+    vocab->aliases = xreallocarray(vocab->aliases, vocab->alias_count + 1, sizeof *vocab->aliases);
     vocab->aliases[vocab->alias_count++] = (struct alias){xstrdup(name), id};
 }
 
-/* --- looking up -------------------------------------------------------------------------------- */
+/* --- looking up --------------------------------------------------------------------------------
+ */
 
 static uint64_t mix(uint64_t hash)
 {
@@ -196,7 +196,8 @@ size_t vocab_match_user_defined(const struct vocab *vocab, const char *text, siz
     return best;
 }
 
-/* --- finishing --------------------------------------------------------------------------------- */
+/* --- finishing ---------------------------------------------------------------------------------
+ */
 
 static int build_slots(struct vocab *vocab, const char *source, struct error *error)
 {

@@ -71,8 +71,8 @@ static int read_name(const struct protobuf_reader *reader, const struct protobuf
 {
     if (protobuf_expect(reader, field, WIRE_BYTES, error) != 0)
         return -1;
-    bool valid = field->length <= PIECE_BYTES_MAX &&
-                 memchr(field->bytes, '\0', field->length) == NULL;
+    bool valid =
+        field->length <= PIECE_BYTES_MAX && memchr(field->bytes, '\0', field->length) == NULL;
     for (size_t i = 0; valid && i < field->length;) {
         uint32_t code;
         size_t size = utf8_decode((const char *)field->bytes + i, field->length - i, &code);
@@ -108,10 +108,10 @@ static int read_trainer_field(struct reading *reading, const struct protobuf_rea
     case 24:
         if (protobuf_bool(reader, field, &suffix, error) != 0)
             return -1;
-        return !suffix ? 0
-                       : error_set(error, ERROR_UNSUPPORTED,
-                                   "%s: treat_whitespace_as_suffix is not supported",
-                                   reader->source);
+        return !suffix
+                   ? 0
+                   : error_set(error, ERROR_UNSUPPORTED,
+                               "%s: treat_whitespace_as_suffix is not supported", reader->source);
     case 35:
         return protobuf_bool(reader, field, &vocab->byte_fallback, error);
     case 44:
@@ -212,8 +212,8 @@ static int check_read(const struct reading *reading, uint32_t rows, struct error
                          reading->path, (unsigned long long)reading->model_type);
     if (reading->vocab->count > rows)
         return error_set(error, ERROR_INPUT,
-                         "%s: holds %u pieces, but the model has embeddings for %u",
-                         reading->path, reading->vocab->count, rows);
+                         "%s: holds %u pieces, but the model has embeddings for %u", reading->path,
+                         reading->vocab->count, rows);
     return 0;
 }
 

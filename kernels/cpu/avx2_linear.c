@@ -8,6 +8,7 @@
 
 #include "kernels/cpu/avx2.h"
 
+#define PREFETCH_BYTES 8192 /* see avx512_linear.c */
 #define INLINE static inline __attribute__((always_inline))
 
 /* --- activations ------------------------------------------------------------------------------ */
@@ -79,24 +80,24 @@ struct half_block {
     __m256 scale;
 };
 
-INLINE struct half_block load_half(const struct cpu_linear *linear, const uint8_t *strip,
+INLINE struct half_block load_half(const struct cpu_linear *linear, const uint8_t *tile,
                                    uint32_t number, const int half)
 {
     const __m256i nibble = _mm256_set1_epi8(15);
-    const uint8_t *at = strip + (size_t)number * BLOCK_BYTES + 32 * half;
+    const uint8_t *at = tile + (size_t)number * BLOCK_BYTES + 32 * half;
     struct half_block block;
     for (int i = 0; i < 4; i++) {
         __m256i packed = _mm256_load_si256((const __m256i *)(at + 64 * i));
         block.weights[i] = _mm256_and_si256(packed, nibble);
         block.weights[4 + i] = _mm256_and_si256(_mm256_srli_epi16(packed, 4), nibble);
     }
-    const uint8_t *scales = strip + linear->scales_at + (size_t)number * STRIP_ROWS * 2;
+    const uint8_t *scales = tile + TILE_SCALES + (size_t)number * BLOCK_SCALES;
     block.scale = _mm256_cvtph_ps(_mm_load_si128((const __m128i *)(scales + 16 * half)));
     block.zero = _mm256_set1_epi32(linear->zero_add);
     if (linear->has_zeros) {
         const __m256i low = _mm256_setr_epi32(0, 0, 4, 4, 8, 8, 12, 12);
         long long zeros;
-        memcpy(&zeros, strip + linear->zeros_at + (size_t)number * 8, sizeof zeros);
+        memcpy(&zeros, tile + TILE_ZEROS + (size_t)number * BLOCK_ZEROS, sizeof zeros);
         __m256i shifts = _mm256_add_epi32(low, _mm256_set1_epi32(16 * half));
         __m256i spread = _mm256_srlv_epi32(_mm256_set1_epi64x(zeros), shifts);
         spread = _mm256_and_si256(spread, _mm256_set1_epi32(15));
@@ -140,7 +141,8 @@ INLINE void half_strip(const struct cpu_linear *linear, const uint8_t *strip, co
     for (uint32_t t = 0; t < tokens; t++)
         sums[t] = _mm256_setzero_ps();
     for (uint32_t b = 0; b < linear->order->blocks; b++) {
-        struct half_block block = load_half(linear, strip, b, half);
+        const uint8_t *at = strip + b / TILE_BLOCKS * linear->tile_bytes;
+        struct half_block block = load_half(linear, at, b % TILE_BLOCKS, half);
         for (uint32_t t = 0; t < tokens; t++)
             sums[t] = add_block(&block, values + t * acts->value_stride + b * BLOCK_INPUTS,
                                 scales[t * acts->block_stride + b],
@@ -148,6 +150,13 @@ INLINE void half_strip(const struct cpu_linear *linear, const uint8_t *strip, co
     }
     for (uint32_t t = 0; t < tokens; t++)
         _mm256_storeu_ps(tile + (size_t)(first + t) * STRIP_ROWS + 8 * half, sums[t]);
+}
+
+/* A block's share of a tile is 288 or 296 bytes, so five lines cover the stream. */
+INLINE void prefetch_block(const uint8_t *at)
+{
+    for (int line = 0; line < 5; line++)
+        _mm_prefetch((const char *)at + PREFETCH_BYTES + 64 * line, _MM_HINT_T0);
 }
 
 /* One token: both halves of a block together, so that memory is read in one stream. */
@@ -159,9 +168,11 @@ INLINE void strip_token(const struct cpu_linear *linear, const uint8_t *strip,
     const int32_t *negsums = acts->negsums + token * acts->block_stride;
     __m256 left = _mm256_setzero_ps(), right = left;
     for (uint32_t b = 0; b < linear->order->blocks; b++) {
-        struct half_block block = load_half(linear, strip, b, 0);
+        const uint8_t *at = strip + b / TILE_BLOCKS * linear->tile_bytes;
+        prefetch_block(at + b % TILE_BLOCKS * (linear->tile_bytes / TILE_BLOCKS));
+        struct half_block block = load_half(linear, at, b % TILE_BLOCKS, 0);
         left = add_block(&block, values + b * BLOCK_INPUTS, scales[b], negsums[b], left);
-        block = load_half(linear, strip, b, 1);
+        block = load_half(linear, at, b % TILE_BLOCKS, 1);
         right = add_block(&block, values + b * BLOCK_INPUTS, scales[b], negsums[b], right);
     }
     _mm256_storeu_ps(tile + (size_t)token * STRIP_ROWS, left);
@@ -190,60 +201,69 @@ INLINE __m256 widen(__m128i halves, enum backend_dtype dtype)
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
 }
 
-/* Eight weights of a row from k on; past the end they are zero. */
-INLINE __m256 load_weights(const void *row, enum backend_dtype dtype, uint32_t k, uint32_t in)
+/* `count` weights of a row from k on; what is missing to eight is zero. */
+INLINE __m256 load_weights(const void *row, enum backend_dtype dtype, uint32_t k, uint32_t count)
 {
     if (dtype == BACKEND_F32)
-        return _mm256_maskload_ps((const float *)row + k, lanes256(in - k));
+        return count >= 8 ? _mm256_loadu_ps((const float *)row + k)
+                          : _mm256_maskload_ps((const float *)row + k, lanes256(count));
     const uint16_t *at = (const uint16_t *)row + k;
-    if (in - k >= 8)
+    if (count >= 8)
         return widen(_mm_loadu_si128((const __m128i *)at), dtype);
     uint16_t rest[8] = {0};
-    memcpy(rest, at, (in - k) * sizeof *rest);
+    memcpy(rest, at, count * sizeof *rest);
     return widen(_mm_loadu_si128((const __m128i *)rest), dtype);
 }
 
-/* `rows` x `tokens` sums (constants), each over 8 lanes that are added up at the end. */
-INLINE void dense_tile(const uint8_t *weights, enum backend_dtype dtype, const uint32_t rows,
-                       uint32_t in, const float *x, size_t x_stride, const uint32_t tokens,
-                       float *tile)
+/* `count` weights, from k on, into one chain of each token. */
+INLINE void dense_add(const void *row, enum backend_dtype dtype, uint32_t k, uint32_t count,
+                      const float *x, size_t x_stride, const uint32_t tokens, __m256 *chain)
 {
-    size_t row_bytes = (size_t)in * (dtype == BACKEND_F32 ? 4 : 2);
-    __m256 sums[4][2];
-    for (uint32_t r = 0; r < rows; r++)
-        for (uint32_t t = 0; t < tokens; t++)
-            sums[r][t] = _mm256_setzero_ps();
-    for (uint32_t k = 0; k < in; k += 8) {
-        __m256 v[2];
-        for (uint32_t t = 0; t < tokens; t++)
-            v[t] = _mm256_maskload_ps(x + t * x_stride + k, lanes256(in - k));
-        for (uint32_t r = 0; r < rows; r++) {
-            __m256 w = load_weights(weights + r * row_bytes, dtype, k, in);
-            for (uint32_t t = 0; t < tokens; t++)
-                sums[r][t] = _mm256_fmadd_ps(w, v[t], sums[r][t]);
-        }
+    __m256 w = load_weights(row, dtype, k, count);
+    for (uint32_t t = 0; t < tokens; t++) {
+        const float *at = x + t * x_stride + k;
+        __m256 v = count >= 8 ? _mm256_loadu_ps(at) : _mm256_maskload_ps(at, lanes256(count));
+        chain[4 * t] = _mm256_fmadd_ps(w, v, chain[4 * t]);
     }
-    for (uint32_t r = 0; r < rows; r++)
-        for (uint32_t t = 0; t < tokens; t++)
-            tile[t * STRIP_ROWS + r] = sum256(sums[r][t]);
+}
+
+/* One row for `tokens` (a constant) tokens. A sum goes over 4 x 8 lanes: four chains, because one
+ * would wait for itself, added up at the end. */
+INLINE void dense_tokens(const void *row, enum backend_dtype dtype, uint32_t in, const float *x,
+                         size_t x_stride, const uint32_t tokens, float *tile)
+{
+    const size_t value_bytes = dtype == BACKEND_F32 ? 4 : 2;
+    __m256 sums[8]; /* [tokens][4] */
+    uint32_t k = 0;
+    for (uint32_t i = 0; i < 4 * tokens; i++)
+        sums[i] = _mm256_setzero_ps();
+    for (; k + 32 <= in; k += 32) {
+        const char *ahead = (const char *)row + k * value_bytes + PREFETCH_BYTES;
+        for (size_t line = 0; line < value_bytes / 2 && tokens == 1; line++)
+            _mm_prefetch(ahead + 64 * line, _MM_HINT_T0);
+        for (uint32_t chain = 0; chain < 4; chain++)
+            dense_add(row, dtype, k + 8 * chain, 8, x, x_stride, tokens, sums + chain);
+    }
+    for (uint32_t chain = 0; chain < 4 && k < in; chain++, k += 8)
+        dense_add(row, dtype, k, in - k, x, x_stride, tokens, sums + chain);
+    for (uint32_t t = 0; t < tokens; t++)
+        tile[t * STRIP_ROWS] = sum256(_mm256_add_ps(_mm256_add_ps(sums[4 * t], sums[4 * t + 1]),
+                                                    _mm256_add_ps(sums[4 * t + 2],
+                                                                  sums[4 * t + 3])));
 }
 
 INLINE void dense_strip(const uint8_t *weights, enum backend_dtype dtype, uint32_t rows,
                         uint32_t in, const float *x, size_t x_stride, uint32_t n, float *tile)
 {
     size_t row_bytes = (size_t)in * (dtype == BACKEND_F32 ? 4 : 2);
-    for (uint32_t t = 0; t < n; t += 2) {
-        const float *at = x + t * x_stride;
-        float *to = tile + (size_t)t * STRIP_ROWS;
-        uint32_t r = 0;
-        for (; r + 4 <= rows && t + 2 <= n; r += 4)
-            dense_tile(weights + r * row_bytes, dtype, 4, in, at, x_stride, 2, to + r);
-        for (; r + 4 <= rows; r += 4)
-            dense_tile(weights + r * row_bytes, dtype, 4, in, at, x_stride, 1, to + r);
-        for (; r < rows && t + 2 <= n; r++)
-            dense_tile(weights + r * row_bytes, dtype, 1, in, at, x_stride, 2, to + r);
-        for (; r < rows; r++)
-            dense_tile(weights + r * row_bytes, dtype, 1, in, at, x_stride, 1, to + r);
+    for (uint32_t r = 0; r < rows; r++, weights += row_bytes, tile++) {
+        uint32_t t = 0;
+        for (; t + 2 <= n; t += 2)
+            dense_tokens(weights, dtype, in, x + t * x_stride, x_stride, 2,
+                         tile + (size_t)t * STRIP_ROWS);
+        if (t < n)
+            dense_tokens(weights, dtype, in, x + t * x_stride, x_stride, 1,
+                         tile + (size_t)t * STRIP_ROWS);
     }
 }
 

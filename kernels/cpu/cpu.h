@@ -24,6 +24,11 @@ struct thread_pool;
 #define STRIP_ROWS     16 /* outputs computed together: the int32 lanes of a 512-bit register */
 #define BLOCK_INPUTS   32 /* inputs that share one scale, of weights and of activations */
 #define BLOCK_BYTES    (STRIP_ROWS * BLOCK_INPUTS / 2)
+#define BLOCK_SCALES   (STRIP_ROWS * 2) /* bytes */
+#define BLOCK_ZEROS    (STRIP_ROWS / 2)
+#define TILE_BLOCKS    8 /* see pack.h */
+#define TILE_SCALES    (TILE_BLOCKS * BLOCK_BYTES)
+#define TILE_ZEROS     (TILE_SCALES + TILE_BLOCKS * BLOCK_SCALES)
 #define ORDER_MAX      3   /* input orders in one step: q, k and v may each have their own */
 #define ATTEND_BLOCK   64  /* positions per turn of the online softmax */
 #define ATTEND_SEGMENT 1024 /* positions summed on their own, then merged in order */
@@ -54,7 +59,7 @@ struct cpu_linear {
     enum backend_dtype dtype; /* FORM_DENSE */
 
     const struct cpu_order *order; /* FORM_STRIPS; owned by the backend */
-    size_t strip_bytes, scales_at, zeros_at;
+    size_t strip_bytes, tile_bytes;
     bool has_zeros;
     int32_t zero_add; /* added to a stored zero; the zero itself when there are none stored */
 

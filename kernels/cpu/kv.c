@@ -59,15 +59,17 @@ int cpu_kv_create(struct backend *backend, enum kv_type type, uint32_t pages,
     cpu_kv_free(kv);
     backend->kv_bytes = 0;
     layout(kv, &backend->shape, type);
+    double bytes = (double)pages * (double)kv->page_bytes * kv->layers;
+    bool fits = bytes < (double)cpu_memory_available();
     kv->data = calloc(kv->layers, sizeof *kv->data);
     for (uint32_t layer = 0; layer < kv->layers; layer++) {
-        if (kv->data != NULL)
+        if (fits && kv->data != NULL)
             kv->data[layer] = cpu_alloc(pages * kv->page_bytes, "keys and values", error);
         if (kv->data == NULL || kv->data[layer] == NULL) {
             cpu_error(error, BACKEND_NO_MEMORY,
                       "cannot allocate %.1f MiB of keys and values for %llu tokens, %.1f MiB "
                       "available",
-                      (double)pages * (double)kv->page_bytes * kv->layers / 1048576.0,
+                      bytes / 1048576.0,
                       (unsigned long long)pages * kv->page_tokens,
                       (double)cpu_memory_available() / 1048576.0);
             cpu_kv_free(kv);

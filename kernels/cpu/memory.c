@@ -10,7 +10,8 @@
 
 #include "kernels/cpu/cpu.h"
 
-#define HUGE_PAGE ((size_t)2 << 20)
+#define HUGE_PAGE     ((size_t)2 << 20)
+#define CHECKED_BYTES ((size_t)64 << 20) /* from here on ask first what is free */
 
 int cpu_error(struct backend_error *error, enum backend_code code, const char *format, ...)
 {
@@ -25,12 +26,14 @@ int cpu_error(struct backend_error *error, enum backend_code code, const char *f
 }
 
 /* Zeroed, 64-byte aligned, for free(). What spans a huge page asks for huge pages: with 4 KiB
- * pages a decode step misses the TLB once every 4 KiB of weights. */
+ * pages a decode step misses the TLB once every 4 KiB of weights. The system promises more memory
+ * than it has and kills whoever touches it, so large blocks are checked against what is free. */
 void *cpu_alloc(size_t bytes, const char *what, struct backend_error *error)
 {
     size_t align = bytes >= HUGE_PAGE ? HUGE_PAGE : 64;
     void *memory = NULL;
-    if (bytes > SIZE_MAX - align || posix_memalign(&memory, align, bytes ? bytes : 64) != 0) {
+    if (bytes > SIZE_MAX - align || (bytes >= CHECKED_BYTES && bytes > cpu_memory_available()) ||
+        posix_memalign(&memory, align, bytes ? bytes : 64) != 0) {
         cpu_error(error, BACKEND_NO_MEMORY, "cannot allocate %.1f MiB for %s, %.1f MiB available",
                   (double)bytes / 1048576.0, what, (double)cpu_memory_available() / 1048576.0);
         return NULL;

@@ -198,13 +198,14 @@ static void pack_strip(const struct pack_job *job, uint32_t strip)
     if (outputs > STRIP_ROWS)
         outputs = STRIP_ROWS;
     for (uint32_t block = 0; block < job->order->blocks; block++) {
-        uint32_t group = job->order->group[block];
+        uint32_t group = job->order->group[block], at = block % TILE_BLOCKS;
         const uint8_t *scales = (const uint8_t *)job->linear->scales;
-        pack_block(data + (size_t)block * BLOCK_BYTES, job, block, first, outputs);
-        memcpy(data + packed->scales_at + (size_t)block * STRIP_ROWS * 2,
+        uint8_t *tile = data + block / TILE_BLOCKS * packed->tile_bytes;
+        pack_block(tile + (size_t)at * BLOCK_BYTES, job, block, first, outputs);
+        memcpy(tile + TILE_SCALES + (size_t)at * BLOCK_SCALES,
                scales + 2 * ((size_t)group * packed->out + first), 2 * (size_t)outputs);
         if (packed->has_zeros)
-            pack_zeros(data + packed->zeros_at + (size_t)block * 8, job->linear, group, first,
+            pack_zeros(tile + TILE_ZEROS + (size_t)at * BLOCK_ZEROS, job->linear, group, first,
                        outputs);
     }
 }
@@ -236,16 +237,20 @@ static bool zeros_all_equal(const struct backend_linear *linear)
     return true;
 }
 
-static size_t round_up(size_t bytes)
+static size_t tile_bytes(bool has_zeros)
 {
-    return (bytes + 63) & ~(size_t)63;
+    return TILE_ZEROS + (has_zeros ? TILE_BLOCKS * BLOCK_ZEROS : 0);
+}
+
+static uint64_t tiles_of(uint64_t blocks)
+{
+    return (blocks + TILE_BLOCKS - 1) / TILE_BLOCKS;
 }
 
 uint64_t strips_bytes(uint32_t out, uint64_t blocks, bool has_zeros)
 {
     uint64_t strips = (out + (uint64_t)STRIP_ROWS - 1) / STRIP_ROWS;
-    uint64_t bytes = blocks * (BLOCK_BYTES + STRIP_ROWS * 2 + (has_zeros ? 8 : 0));
-    return strips * ((bytes + 63) & ~(uint64_t)63);
+    return strips * tiles_of(blocks) * tile_bytes(has_zeros);
 }
 
 int strips_pack(struct cpu_linear *packed, const struct backend_linear *linear,
@@ -258,10 +263,8 @@ int strips_pack(struct cpu_linear *packed, const struct backend_linear *linear,
     packed->zero_add = (int32_t)linear->zero_offset;
     if (!packed->has_zeros)
         packed->zero_add += (int32_t)(word_at(linear->qzeros, 0) & 15);
-    packed->scales_at = (size_t)order->blocks * BLOCK_BYTES;
-    packed->zeros_at = packed->scales_at + (size_t)order->blocks * STRIP_ROWS * 2;
-    packed->strip_bytes =
-        round_up(packed->zeros_at + (packed->has_zeros ? (size_t)order->blocks * 8 : 0));
+    packed->tile_bytes = tile_bytes(packed->has_zeros);
+    packed->strip_bytes = (size_t)tiles_of(order->blocks) * packed->tile_bytes;
     packed->bytes = (size_t)strips_bytes(packed->out, order->blocks, packed->has_zeros);
     packed->data = cpu_alloc(packed->bytes, "a 4-bit layer", error);
     if (packed->data == NULL)

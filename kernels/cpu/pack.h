@@ -1,11 +1,14 @@
 /*
  * pack.h - GPTQ layers -> strips.
  *
- * A strip is 16 outputs, all inputs, in three runs one behind the other:
+ * A strip is 16 outputs and all inputs, a run of tiles; a tile is eight blocks, a block 16 outputs
+ * by 32 inputs. One stream of whole cache lines, so that the prefetcher has one thing to follow:
  *
- *   weights  [blocks][256 bytes]      one block = 16 outputs x 32 inputs
- *   scales   [blocks][16 f16]
- *   zeros    [blocks][16 nibbles]     left out when every stored zero is the same
+ *   weights  [8 blocks][256 bytes]
+ *   scales   [8 blocks][16 f16]
+ *   zeros    [8 blocks][16 nibbles]     left out when every stored zero is the same
+ *
+ * The last tile of a strip may have unused blocks.
  *
  * A block is four vectors of 64 bytes. Byte 4 l + j of vector v holds two weights of output l: in
  * the low nibble input 4 v + j of the block, in the high nibble input 16 + 4 v + j:

@@ -3,7 +3,7 @@
  *
  *   norm       rows of x -> rows of normed            a thread takes whole rows
  *   quantise   normed -> int8 in each layer's order   blocks of one row are shared out
- *   strips     16 outputs of all tokens at a time     taken in turn from a counter
+ *   strips     16 outputs of all tokens at a time     taken in runs from a counter
  *
  * Dense layers and the reference read fp32 and skip the second.
  */
@@ -157,22 +157,38 @@ static void do_strip(const struct linear_job *job, uint32_t which, uint32_t stri
     finish_tile(job, which, strip, tiles, up);
 }
 
-static void strips(struct linear_job *job, unsigned thread)
+/* Takes a run of strips: long ones first, so that a thread reads one stretch of memory, then shorter
+ * ones, so that all end together. Returns how many, from *first on. */
+static uint32_t take_strips(struct linear_job *job, uint32_t all, unsigned threads, uint32_t *first)
 {
-    const struct backend *backend = job->backend;
-    size_t rows = backend->shape.max_tokens > backend->shape.max_head_rows
-                      ? backend->shape.max_tokens
-                      : backend->shape.max_head_rows;
-    float *tiles = backend->scratch.tiles + thread * 2 * rows * STRIP_ROWS;
-    uint32_t layers = job->finish == FINISH_SILU_MUL ? 1 : job->count;
-    for (;;) {
-        uint32_t at = atomic_fetch_add_explicit(&job->next, 1, memory_order_relaxed), which = 0;
-        while (which < layers && at >= job->linears[which]->strips)
-            at -= job->linears[which++]->strips;
-        if (which == layers)
-            return;
-        do_strip(job, which, at, tiles);
-    }
+    uint32_t at = atomic_load_explicit(&job->next, memory_order_relaxed), count;
+    do {
+        if (at >= all)
+            return 0;
+        count = (all - at) / (4 * threads);
+        count = count > 0 ? count : 1;
+    } while (!atomic_compare_exchange_weak_explicit(&job->next, &at, at + count,
+                                                    memory_order_relaxed, memory_order_relaxed));
+    *first = at;
+    return count;
+}
+
+static void strips(struct linear_job *job, unsigned thread, unsigned threads)
+{
+    const struct backend_shape *shape = &job->backend->shape;
+    size_t rows = shape->max_tokens > shape->max_head_rows ? shape->max_tokens
+                                                           : shape->max_head_rows;
+    float *tiles = job->backend->scratch.tiles + thread * 2 * rows * STRIP_ROWS;
+    uint32_t layers = job->finish == FINISH_SILU_MUL ? 1 : job->count, all = 0, first, count;
+    for (uint32_t i = 0; i < layers; i++)
+        all += job->linears[i]->strips;
+    while ((count = take_strips(job, all, threads, &first)) > 0)
+        for (uint32_t i = first; i < first + count; i++) {
+            uint32_t which = 0, strip = i;
+            while (strip >= job->linears[which]->strips)
+                strip -= job->linears[which++]->strips;
+            do_strip(job, which, strip, tiles);
+        }
 }
 
 static void linear_work(void *argument, unsigned thread, unsigned threads)
@@ -186,7 +202,7 @@ static void linear_work(void *argument, unsigned thread, unsigned threads)
         quantize_rows(job, thread, threads);
         thread_pool_barrier(job->backend->pool);
     }
-    strips(job, thread);
+    strips(job, thread, threads);
 }
 
 static int linear_run(struct linear_job *job)
@@ -319,7 +335,7 @@ static void head_work(void *argument, unsigned thread, unsigned threads)
                                   job->x->data + (size_t)job->rows[i] * hidden,
                                   backend->final_norm, hidden, backend->shape.norm_eps);
     thread_pool_barrier(backend->pool);
-    strips(&job->strips, thread);
+    strips(&job->strips, thread, threads);
 }
 
 int cpu_head(struct backend *backend, const uint32_t *rows, uint32_t count,

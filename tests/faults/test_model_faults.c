@@ -181,6 +181,49 @@ static void huge_header(struct tiny_model *model)
     free(path);
 }
 
+static void no_settings_no_scales(struct tiny_model *model)
+{
+    json_decref(model->quantize);
+    model->quantize = NULL;
+    tiny_tensor_drop(model, "model.layers.0.mlp.down_proj.scales");
+}
+
+static void other_class(struct tiny_model *model)
+{
+    json_object_del(model->config, "model_type");
+    json_object_set_new(model->config, "architectures", json_pack("[s]", "GPT2LMHeadModel"));
+}
+
+static void no_tensors(struct tiny_model *model)
+{
+    tiny_model_write(model);
+    tiny_file_write(model, "model.safetensors", "\x02\0\0\0\0\0\0\0{}", 10);
+}
+
+/* One empty tensor in each of 513 files. */
+static void many_shards(struct tiny_model *model)
+{
+    json_t *map = json_object();
+    tiny_model_write(model);
+    tiny_file_remove(model, "model.safetensors");
+    for (int i = 0; i < 513; i++) {
+        char name[32], text[128] = "";
+        snprintf(name, sizeof name, "s%d.safetensors", i);
+        int length =
+            snprintf(text + 8, sizeof text - 8,
+                     "{\"t%03d\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}", i);
+        text[0] = (char)length;
+        tiny_file_write(model, name, text, (size_t)length + 8);
+        snprintf(text, sizeof text, "t%03d", i);
+        json_object_set_new(map, text, json_string(name));
+    }
+    json_t *index = json_pack("{s:o}", "weight_map", map);
+    char *dumped = json_dumps(index, 0);
+    tiny_file_write(model, INDEX, dumped, strlen(dumped));
+    free(dumped);
+    json_decref(index);
+}
+
 static void make_pipe(struct tiny_model *model, const char *name)
 {
     char *path = tiny_file_path(model, name);
@@ -245,6 +288,7 @@ static const struct fault faults[] = {
     CONFIG("other architecture", "model_type", "\"gpt2\"", "model_type", "gpt2"),
     CONFIG("model_type a number", "model_type", "7", "model_type", "string"),
     CONFIG("model_type with newline", "model_type", "\"a\\nb\"", "model_type"),
+    CALL("other architecture by class", other_class, "config.json", "architectures"),
     CONFIG("other activation", "hidden_act", "\"gelu\"", "hidden_act", "gelu"),
     CONFIG("partial rotary", "partial_rotary_factor", "0.5", "partial_rotary_factor"),
     CONFIG("layers missing", "num_hidden_layers", NULL, "num_hidden_layers", "missing"),
@@ -268,6 +312,8 @@ static const struct fault faults[] = {
     CONFIG("key heads do not divide", "num_key_value_heads", "3", "num_key_value_heads 3"),
     CONFIG("head_dim odd", "head_dim", "33", "head_dim", "33"),
     CONFIG("head_dim negative", "head_dim", "-32", "head_dim is -32"),
+    ROW("ffn not of 8", EDIT_CONFIG, "intermediate_size", "100", "gate_proj.qweight",
+        "multiples of 8"),
     CONFIG("ffn huge", "intermediate_size", "99999999", "intermediate_size is 99999999"),
     CONFIG("vocab 0", "vocab_size", "0", "vocab_size is 0"),
     CONFIG("vocab huge", "vocab_size", "2000000000", "vocab_size is 2000000000"),
@@ -293,6 +339,10 @@ static const struct fault faults[] = {
            "factor is -4"),
     CONFIG("scaling factor huge", "rope_scaling", "{\"type\":\"dynamic\",\"factor\":1e30}",
            "factor is 1"),
+    CONFIG("yarn truncate a string", "rope_scaling",
+           "{\"type\":\"yarn\",\"factor\":4,\"truncate\":\"no\"}", "truncate is \"no\""),
+    CONFIG("yarn not truncated", "rope_scaling",
+           "{\"type\":\"yarn\",\"factor\":4,\"truncate\":false}", "truncate is false"),
     CONFIG("yarn with mscale", "rope_scaling", "{\"type\":\"yarn\",\"factor\":4,\"mscale\":1}",
            "mscale"),
     CONFIG("yarn betas reversed", "rope_scaling",
@@ -324,13 +374,17 @@ static const struct fault faults[] = {
            "group_size is 32", "64"),
     CONFIG("embedded settings wrong", "quantization_config", "{\"bits\":2,\"group_size\":64}",
            "quantization_config: bits is 2"),
-    CONFIG("embedded settings a string", "quantization_config", "\"gptq\"", "quantization_config"),
+    CONFIG("embedded settings a string", "quantization_config", "\"gptq\"",
+           "quantization_config is \"gptq\""),
     CALL("no settings, no group", no_settings_no_group, "model.safetensors", "scales",
          "group_size"),
     /* the safetensors file */
     ROW("weights missing", EDIT_FILE, "model.safetensors", NULL, "no *.safetensors"),
     CALL("two weight files", two_weight_files, "2 *.safetensors", INDEX),
     CALL("only a .bin", only_a_bin, "no *.safetensors", ".bin"),
+    CALL("no settings, no scales", no_settings_no_scales, "qweight", "no scales"),
+    CALL("no tensors", no_tensors, "model.safetensors", "names no tensors"),
+    CALL("too many shards", many_shards, INDEX, "more than 512 files"),
     WEIGHTS("empty file", EDIT_FILE, "model.safetensors", "", "too short"),
     WEIGHTS("file of 7 bytes", EDIT_FILE, "model.safetensors", "1234567", "too short"),
     WEIGHTS("a text file", EDIT_FILE, "model.safetensors", "this is not a model", "header length"),
@@ -354,7 +408,7 @@ static const struct fault faults[] = {
     WEIGHTS("entry without dtype", EDIT_HEADER, "\"dtype\":\"F16\",", "", "dtype"),
     WEIGHTS("dtype unknown", EDIT_HEADER, "\"F16\"", "\"Q4_0\"", "dtype Q4_0"),
     WEIGHTS("dtype a number", EDIT_HEADER, "\"F16\"", "16", "dtype"),
-    WEIGHTS("shape a number", EDIT_HEADER, "[288,64]", "18432", "shape"),
+    WEIGHTS("shape a number", EDIT_HEADER, "[288,64]", "18432", "shape is missing or not a list"),
     WEIGHTS("shape negative", EDIT_HEADER, "[288,64]", "[-288,-64]", "shape has a dimension"),
     WEIGHTS("shape of a fraction", EDIT_HEADER, "[288,64]", "[288.0,64]", "shape"),
     WEIGHTS("shape of 9 dimensions", EDIT_HEADER, "[288,64]", "[288,64,1,1,1,1,1,1,1]", "shape"),
@@ -590,16 +644,33 @@ static void write_broken(struct tiny_model *model, const struct fault *fault)
         set_file(model, fault);
 }
 
+static bool count_call(void *user, uint64_t done, uint64_t total)
+{
+    ++*(unsigned *)user;
+    return done <= total;
+}
+
+/* What headers can tell is refused before the first byte of weights is taken. */
+static bool told_by_headers(const struct fault *fault)
+{
+    return fault->edit == EDIT_SHAPE || fault->edit == EDIT_DTYPE || fault->edit == EDIT_DROP;
+}
+
 static void expect_refusal(const char *directory, const struct fault *fault)
 {
     struct error error = {0};
     struct model *loaded = NULL;
     struct model_options options = {.kv_type = KV_F16, .threads = 1, .kernels = "reference"};
+    unsigned progress_calls = 0;
+    options.progress = count_call;
+    options.user = &progress_calls;
     int result = model_open(&loaded, directory, &options, &error);
     if (result == 0)
         model_close(loaded);
     assert_int_equal(result, -1);
     assert_int_not_equal(error.code, ERROR_NONE);
+    if (told_by_headers(fault))
+        assert_int_equal(progress_calls, 0);
     for (const char *at = error.message; *at != '\0'; at++)
         assert_true(*at != '\n' && *at != '\r' && *at != '\033');
     for (size_t i = 0; i < 3 && fault->expect[i] != NULL; i++) {

@@ -244,6 +244,7 @@ static const struct override_case overrides[] = {
     {NULL, {"linear", 0.5, 0}, 0, {"rope_factor = 0.5", "1"}},
     {NULL, {"linear", (double)NAN, 0}, 0, {"rope_factor = nan", "1"}},
     {NULL, {"linear", (double)INFINITY, 0}, 0, {"rope_factor = inf", "1"}},
+    {NULL, {"linear", 4, 1u << 25}, 0, {"rope_original = 33554432", "at most"}},
     {NULL, {"llama3", 8, 0}, 0, {"original_max_position_embeddings", "llama3"}},
     {NULL, {"sideways", 4, 0}, 0, {"rope = sideways", "linear"}},
 };

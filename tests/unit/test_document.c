@@ -27,7 +27,7 @@ static char *temporary(const void *bytes, size_t length)
 static void files_get_date_and_name(void **state)
 {
     (void)state;
-    char *path = temporary("\xEF\xBB\xBFone\r\ntwo\rthree\n", 17);
+    char *path = temporary("\xEF\xBB\xBFone\r\ntwo\rthree\n", 18);
     struct document_list list = {0};
     struct error error = {0};
     assert_int_equal(document_add_file(&list, path, &error), 0);

@@ -118,6 +118,11 @@ static void infers_the_group_size(void **state)
     assert_int_equal(f->model->config.quant.kind, QUANT_GPTQ);
     assert_int_equal(f->model->config.quant.group_size, 32);
     assert_int_equal(f->model->config.quant.zero_offset, 1);
+    struct model_config unread = f->model->config;
+    unread.quant = (struct quant_config){.kind = QUANT_NONE};
+    char *line = model_describe(f->tiny.directory, &unread);
+    assert_non_null(strstr(line, "GPTQ 4-bit g32"));
+    free(line);
 }
 
 /* --- the tensors of one layer ------------------------------------------------------------------

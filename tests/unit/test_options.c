@@ -228,8 +228,8 @@ static void the_default_file_holds_the_defaults(void **state)
     struct error error = {0};
     options_config(&config);
     for (char *line = strtok(config.data, "\n"); line != NULL; line = strtok(NULL, "\n")) {
-        bool unset = strstr(line, "= \"MODEL\"") || strstr(line, "= \"TEXT\"") ||
-                     strstr(line, "= \"RULE\"");
+        bool unset =
+            strstr(line, "= \"MODEL\"") || strstr(line, "= \"TEXT\"") || strstr(line, "= \"RULE\"");
         if (line[0] == '[' || (line[0] == '#' && line[1] != ' ' && line[1] != '\0' && !unset))
             strbuf_printf(&plain, "%s\n", line + (line[0] == '#'));
     }

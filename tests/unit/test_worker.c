@@ -579,6 +579,33 @@ static void full_pool_makes_replies_wait(void **state)
     session_close(&session);
 }
 
+/* Starts, cancels and quits at random moments; every reply ends once and says what it should. */
+static void random_starts_and_cancels(void **state)
+{
+    (void)state;
+    unsigned random = 2024;
+    for (int round = 0; round < 40; round++) {
+        struct session session = toy_session((struct toy_options){.context = 256, .chunk = 16});
+        for (int action = 0; action < 12; action++) {
+            random = random * 1664525u + 1013904223u;
+            struct generation_request request = greedy(1 + (random >> 20) % 60);
+            if (session.count < REPLY_MAX && random >> 31 == 0) {
+                add_ids(&request, 1 + (random >> 8) % 150, (int)(random >> 28));
+                start(&session, &request);
+            } else if (session.count > 0) {
+                size_t one = (random >> 16) % session.count;
+                session.generator->ops->cancel(session.generator, session.results[one].id);
+            }
+            pump(&session, (int)((random >> 12) % 3));
+        }
+        if (round % 4 != 0)
+            finish_all(&session);
+        for (size_t i = 0; i < session.count && round % 4 != 0; i++)
+            assert_int_equal(session.results[i].tokens.count, session.results[i].usage.reply);
+        session_close(&session);
+    }
+}
+
 static void special_ids_are_never_sampled(void **state)
 {
     (void)state;
@@ -716,6 +743,7 @@ int main(void)
         cmocka_unit_test(stop_string_cuts_text_and_ids),
         cmocka_unit_test(device_failure_ends_the_reply_not_the_engine),
         cmocka_unit_test(full_pool_makes_replies_wait),
+        cmocka_unit_test(random_starts_and_cancels),
         cmocka_unit_test(special_ids_are_never_sampled),
         cmocka_unit_test(counts_are_exact),
         cmocka_unit_test(vaquita_is_the_same_in_any_company),

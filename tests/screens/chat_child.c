@@ -1,0 +1,96 @@
+#include "tests/screens/chat_child.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/base/alloc.h"
+#include "engine/base/file.h"
+#include "tui/app.h"
+
+static int slow_load(void *user, loader_progress_fn *progress, void *loader,
+                     struct generator **generator, char **about, struct error *error)
+{
+    const struct chat_child *child = user;
+    for (unsigned i = 0; i < child->load_steps || child->load_forever; i++) {
+        if (!progress(loader, i % child->load_steps, child->load_steps))
+            return error_set(error, ERROR_CANCELLED, "cancelled");
+        usleep(10000);
+    }
+    if (child->load_error != NULL)
+        return error_set(error, ERROR_INPUT, "%s", child->load_error);
+    *generator = generator_fake_open(child->script, child->piece_ms, 4096);
+    *about = xstrdup("loaded · plain RoPE · script");
+    return 0;
+}
+
+static int run(void *user)
+{
+    struct chat_child *child = user;
+    struct settings settings;
+    struct error error = {0};
+    settings_defaults(&settings);
+    settings.sampling.seed = 1;
+    free(settings.theme);
+    settings.theme = xstrdup(child->theme != NULL ? child->theme : "themes/vaquita-dark.ini");
+    if (child->colour != NULL) {
+        free(settings.colour);
+        settings.colour = xstrdup(child->colour);
+    }
+    struct app_options options = {.settings = &settings,
+                                  .about = "fake · plain RoPE · script",
+                                  .history_path = child->history};
+    if (child->load_steps > 0)
+        loader_start(&options.loader, slow_load, child, &error);
+    else
+        options.generator = generator_fake_open(child->script, child->piece_ms,
+                                                child->context > 0 ? child->context : 4096);
+    int result = app_run(&options, &error);
+    settings_free(&settings);
+    if (result != 0)
+        fprintf(stderr, "airo: %s\n", error.message);
+    return result == 0 ? 0 : 1;
+}
+
+struct pty_screen *chat_child_start(int rows, int columns, const struct pty_variable *variables,
+                                    struct chat_child *child)
+{
+    struct pty_screen *screen = pty_screen_start(rows, columns, variables, run, child);
+    if (!pty_screen_wait_text(screen, child->load_steps > 0 ? "loading" : "›"))
+        fprintf(stderr, "the chat did not start\n");
+    return screen;
+}
+
+/* --- golden screens -------------------------------------------------------------------------- */
+
+static bool refresh(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    if (file == NULL)
+        return false;
+    fputs(text, file);
+    return fclose(file) == 0;
+}
+
+bool screen_matches(struct pty_screen *screen, const char *name)
+{
+    char *path = xasprintf("tests/screens/golden/%s.txt", name);
+    char *shown = pty_screen_text(screen);
+    struct strbuf golden = {0};
+    struct error error;
+    bool matches;
+    if (getenv("AIRO_REFRESH") != NULL) {
+        matches = refresh(path, shown);
+    } else {
+        matches = file_read(path, 1u << 20, &golden, &error) == 0 &&
+                  strcmp(strbuf_text(&golden), shown) == 0;
+        if (!matches)
+            fprintf(stderr, "%s:\n%s--- but the screen is:\n%s", path, strbuf_text(&golden),
+                    shown);
+    }
+    strbuf_free(&golden);
+    free(shown);
+    free(path);
+    return matches;
+}

@@ -1,0 +1,31 @@
+/*
+ * chat_child.h - the chat on the fake generator, as a child behind a pty_screen.
+ */
+#ifndef AIRO_TESTS_CHAT_CHILD_H
+#define AIRO_TESTS_CHAT_CHILD_H
+
+#include <stdbool.h>
+
+#include "tests/screens/pty_screen.h"
+
+struct chat_child {
+    const char *script; /* replies, parted by "\n---\n" */
+    unsigned piece_ms;
+    unsigned context;     /* 0: 4096 */
+    const char *theme;    /* NULL: vaquita-dark */
+    const char *colour;   /* NULL: auto */
+    const char *history;  /* a path, or NULL */
+    unsigned load_steps;  /* more than 0: through the loader, in so many steps */
+    const char *load_error; /* the load ends with it */
+    bool load_forever;    /* until it is cancelled */
+};
+
+/* Starts it and waits until the composer is there (with load_steps: until the bar is). */
+struct pty_screen *chat_child_start(int rows, int columns, const struct pty_variable *variables,
+                                    struct chat_child *child);
+
+/* Compares the screen with tests/screens/golden/NAME.txt; AIRO_REFRESH=1 writes the file. Prints
+ * both when they differ. */
+bool screen_matches(struct pty_screen *screen, const char *name);
+
+#endif

@@ -1,0 +1,13 @@
+/*
+ * chat_plain.h - `airo chat --plain`: the chat line by line, for screen readers, pipes and dumb
+ * terminals. No alternate screen, nothing is drawn twice.
+ */
+#ifndef AIRO_TUI_CHAT_PLAIN_H
+#define AIRO_TUI_CHAT_PLAIN_H
+
+#include "tui/settings.h"
+
+/* Runs to the end of standard input; the exit status. */
+int chat_plain_run(const struct settings *settings);
+
+#endif
