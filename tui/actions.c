@@ -278,11 +278,17 @@ static bool start_with(struct pane_chat *pane, unsigned index)
     struct error error;
     if (!composer_is_empty() || !transcript_is_empty(pane->transcript))
         return false;
-    char *document = starter_document(index);
-    if (document != NULL && pane->chat->attached.count == 0 &&
-        document_add_file(&pane->chat->attached, document, &error) != 0)
-        pane_chat_say(pane, TRANSCRIPT_ERROR, "%s", error.message);
-    free(document);
+    struct document_list *attached = &pane->chat->attached;
+    char *path = starter_document(index);
+    if (path != NULL && attached->count == 0) {
+        if (document_add_file(attached, path, &error) != 0) {
+            pane_chat_say(pane, TRANSCRIPT_ERROR, "%s", error.message);
+        } else { /* the user need not know where it lies */
+            free(attached->items[0].name);
+            attached->items[0].name = xstrdup(starters_table[index].document);
+        }
+    }
+    free(path);
     composer_set_text(starters_table[index].text);
     pane_chat_recount(pane);
     return true;

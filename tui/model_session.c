@@ -78,7 +78,7 @@ int model_session_open(struct model_session *session, const struct settings *set
         .user = session,
     };
     if (kv_type_parse(settings->kv_type, &options.kv_type) != 0)
-        return error_set(error, ERROR_INPUT, "--kv: unknown type %s", settings->kv_type);
+        return error_set(error, ERROR_INPUT, "--kv-type: unknown type %s", settings->kv_type);
     session->directory = model_find(name != NULL ? name : settings->model, error);
     if (session->directory == NULL)
         return -1;

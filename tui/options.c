@@ -57,7 +57,7 @@ const struct option options_table[] = {
      "the system line; unset: the template's own; empty: none"},
     {"context", 'c', NULL, "model:context", OPTION_U32, "TOKENS", 0, 16777216, NULL, AT(context),
      "0", "the context length; 0: all that the model supports"},
-    {"kv", 0, NULL, "model:kv", OPTION_CHOICE, "TYPE", NO_RANGE, "f32 f16 q8", AT(kv_type), "f16",
+    {"kv-type", 0, NULL, "model:kv_type", OPTION_CHOICE, "TYPE", NO_RANGE, "f32 f16 q8", AT(kv_type), "f16",
      "how keys and values are kept; q8 takes about half of f16"},
     {"rope", 0, NULL, "model:rope", OPTION_CHOICE, "RULE", NO_RANGE,
      "none linear ntk-by-parts dynamic yarn llama3", AT(rope), NULL,

@@ -50,7 +50,7 @@ const struct option *options_find_letter(const char *command, char letter);
 const struct option *options_find_ini(const char *section, const char *key);
 
 /* Checks `text` against type and range and, for settings, stores it. `where` begins the error:
- * "--kv", or "airo.ini: line 7: model:kv". */
+ * "--kv-type", or "airo.ini: line 7: model:kv_type". */
 int option_set(const struct option *option, struct settings *settings, const char *where,
                const char *text, struct error *error);
 

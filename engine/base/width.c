@@ -77,7 +77,9 @@ size_t grapheme_previous(const char *text, size_t length, size_t offset)
     if (offset == 0)
         return 0;
     size_t start = offset - 1;
-    while (start > 0 && offset - start < LOOK_BACK_BYTES && !is_ascii(text[start]))
+    /* Between two ASCII characters there is a border; before one alone there may be none. */
+    while (start > 0 && offset - start < LOOK_BACK_BYTES &&
+           !(is_ascii(text[start]) && is_ascii(text[start - 1])))
         start--;
     while (start > 0 && ((unsigned char)text[start] & 0xC0) == 0x80)
         start--;

@@ -112,7 +112,7 @@ class Builder:
 
 def config_of(spec):
     base = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_act": "silu", "hidden_size": 64,
-            "intermediate_size": 128, "num_hidden_layers": 1, "num_attention_heads": 4, "num_key_value_heads": 4,
+            "intermediate_size": 96, "num_hidden_layers": 1, "num_attention_heads": 4, "num_key_value_heads": 4,
             "head_dim": 16, "rms_norm_eps": 1e-5, "vocab_size": VOCAB, "max_position_embeddings": 2048,
             "rope_theta": 10000.0, "tie_word_embeddings": True, "bos_token_id": 1, "eos_token_id": 2}
     return base | spec.get("config", {})
@@ -153,28 +153,28 @@ def write_model(name, spec, seed):
     shutil.copy(HERE / "tokenizer/small.model", where / "tokenizer.model")
 
 
-SMALL = {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 2, "num_key_value_heads": 2}
+SMALL = {"hidden_size": 32, "intermediate_size": 48, "num_attention_heads": 2, "num_key_value_heads": 2}
 
 
 def far(config, **more):
     """One head of 16 over 16,384 positions."""
-    shape = {"hidden_size": 32, "intermediate_size": 32, "num_attention_heads": 1, "num_key_value_heads": 1,
+    shape = {"hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 1, "num_key_value_heads": 1,
              "max_position_embeddings": FAR}
     return {"config": shape | config, "sharp": 1.9, "far": True} | more
 
 
 MODELS = {
-    "gptq-v1": {"group": 32, "config": {"num_hidden_layers": 2, "tie_word_embeddings": False}},
+    "gptq-v1": {"group": 32, "config": {"num_hidden_layers": 2}},
     "gptq-sym": {"group": 32, "zeros": (7, 8)},
     "gptq-v2": {"group": 32, "zeros": (6, 11), "quant": {"checkpoint_format": "gptq_v2"}, "embedded": True},
     "gptq-group16": {"group": 16},
-    "gptq-group64": {"group": 64, "order": "counted"},
+    "gptq-group64": {"group": 64, "order": "counted", "config": {"intermediate_size": 128}},
     "gptq-column": {"group": -1, "order": "zero"},
     "gptq-order-zero": {"group": 32, "order": "zero"},
     "gptq-bias": {"group": 32, "bias": True},
     "gptq-zero-16": {"group": 32, "zeros": (8, 16)},
-    "gptq-own-orders": {"group": 32, "own_order": True, "config": {"num_hidden_layers": 2}},
-    "gptq-gqa": {"group": 32, "config": {"num_key_value_heads": 2, "num_hidden_layers": 2}},
+    "gptq-own-orders": {"group": 32, "own_order": True},
+    "gptq-gqa": {"group": 32, "config": {"num_key_value_heads": 2}},
     "gptq-head-128": {"group": 32, "config": {"num_attention_heads": 1, "num_key_value_heads": 1, "head_dim": 128}},
     "fp16-sharded": {"sharded": True, "config": SMALL | {"num_hidden_layers": 2, "tie_word_embeddings": False}},
     "bf16": {"dtype": torch.bfloat16, "config": SMALL | {"num_hidden_layers": 2, "num_key_value_heads": 1}},

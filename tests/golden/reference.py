@@ -49,7 +49,7 @@ class Weights:
 # --- RoPE: inv_freq [d / 2] in float32, and what cos and sin are scaled by ------------------------
 
 def powers(base, d):
-    return 1.0 / torch.tensor(base, dtype=torch.float32) ** (torch.arange(0, d, 2).float() / d)
+    return 1.0 / torch.as_tensor(base, dtype=torch.float32) ** (torch.arange(0, d, 2).float() / d)
 
 
 def turns_index(turns, d, base, length):
@@ -111,7 +111,8 @@ def rope(config, d):
     if kind == "linear":
         return powers(base, d) / s, 1.0
     if kind == "dynamic":  # the context in use is all that the rule supports: s * limit
-        return powers(base * (s * s - (s - 1)) ** (d / (d - 2)), d), 1.0
+        grown = torch.tensor(s * s - (s - 1), dtype=torch.float32) ** (d / (d - 2)) * base
+        return powers(grown, d), 1.0
     if kind == "yarn":
         return yarn(d, base, rule["original_max_position_embeddings"], s, rule)
     if kind == "llama3":

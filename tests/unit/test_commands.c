@@ -281,10 +281,11 @@ static void a_wrong_ini_file_is_named(void **state)
     char *path = xasprintf("%s/airo.ini", directory);
     directory_make(directory, NULL);
     FILE *file = fopen(path, "w");
-    fputs("[model]\nkv = f17\n", file);
+    fputs("[model]\nkv_type = f17\n", file);
     fclose(file);
     setenv("XDG_CONFIG_HOME", home, 1);
-    expect_error("run|hello", "", 1, "airo.ini: line 2: model:kv: \"f17\" is not f32, f16 or q8");
+    expect_error("run|hello", "", 1,
+                 "airo.ini: line 2: model:kv_type: \"f17\" is not f32, f16 or q8");
     expect("--help", "", 0, "Usage", "");
     setenv("XDG_CONFIG_HOME", "/nonexistent", 1);
     unlink(path);

@@ -98,7 +98,7 @@ static void wrong_options_are_named(void **state)
     refused("run|--context=", "is not 0 to");
     refused("run|--top-p|1.5", "--top-p: \"1.5\" is not 0 to 1");
     refused("run|--top-p|nan", "is not 0 to 1");
-    refused("run|--kv|f17", "--kv: \"f17\" is not f32, f16 or q8");
+    refused("run|--kv-type|f17", "--kv-type: \"f17\" is not f32, f16 or q8");
     refused("run|--mouse=maybe", "--mouse: \"maybe\" is not yes or no");
     refused("run|--seed|99999999999999999999", "--seed");
     refused("bench|--prefill|0", "--prefill: \"0\" is not 1 to 65536");
@@ -209,9 +209,11 @@ static void file_refused(const char *text, const char *wanted)
 static void wrong_files_are_named_by_line(void **state)
 {
     (void)state;
-    file_refused("[model]\nkv = f17\n", "line 2: model:kv: \"f17\" is not f32, f16 or q8");
+    file_refused("[model]\nkv_type = f17\n",
+                 "line 2: model:kv_type: \"f17\" is not f32, f16 or q8");
     file_refused("\n[reply]\ntop_p = 2\n", "line 3: reply:top_p: \"2\" is not 0 to 1");
-    file_refused("[model]\nkvv = f16\n", "line 2: unknown key model:kvv; did you mean model:kv?");
+    file_refused("[model]\nkv_typ = f16\n",
+                 "line 2: unknown key model:kv_typ; did you mean model:kv_type?");
     file_refused("[nonsense]\nwhatever = 1\n", "line 2: unknown key nonsense:whatever");
     file_refused("[reply]\nmax_tokens = -3\n", "reply:max_tokens");
     file_refused("[reply]\nmax_tokens = 1e3\n", "reply:max_tokens");
@@ -278,7 +280,7 @@ static void the_ini_file_is_found_and_flags_win(void **state)
     char *path = xasprintf("%s/airo.ini", directory);
     assert_int_equal(directory_make(directory, NULL), 0);
     FILE *file = fopen(path, "w");
-    fputs("[model]\nname = from-file\nkv = q8\n", file);
+    fputs("[model]\nname = from-file\nkv_type = q8\n", file);
     fclose(file);
     setenv("XDG_CONFIG_HOME", home, 1);
     struct settings settings;
