@@ -4,7 +4,8 @@ set -eu
 if ! command -v dpkg-query >/dev/null 2>&1 || ! command -v apt-get >/dev/null 2>&1; then
     # Not Debian: see whether the compiler finds what we need before asking for anything.
     if printf '%s\n' '#include <ncurses.h>' '#include <stdio.h>' '#include <readline/readline.h>' \
-        '#include <iniparser.h>' '#include <jansson.h>' '#include <uniwidth.h>' |
+        '#if __has_include(<iniparser/iniparser.h>)' '#include <iniparser/iniparser.h>' '#else' \
+        '#include <iniparser.h>' '#endif' '#include <jansson.h>' '#include <uniwidth.h>' |
         ${CC:-cc} -E - >/dev/null 2>&1; then
         exit 0
     fi

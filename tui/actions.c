@@ -279,7 +279,7 @@ static bool start_with(struct pane_chat *pane, unsigned index)
     if (!composer_is_empty() || !transcript_is_empty(pane->transcript))
         return false;
     struct document_list *attached = &pane->chat->attached;
-    char *path = starter_document(index);
+    char *path = starter_path(starters_table[index].document);
     if (path != NULL && attached->count == 0) {
         if (document_add_file(attached, path, &error) != 0) {
             pane_chat_say(pane, TRANSCRIPT_ERROR, "%s", error.message);
@@ -289,7 +289,9 @@ static bool start_with(struct pane_chat *pane, unsigned index)
         }
     }
     free(path);
-    composer_set_text(starters_table[index].text);
+    char *text = starter_text(index);
+    composer_set_text(text);
+    free(text);
     pane_chat_recount(pane);
     return true;
 }
@@ -325,8 +327,8 @@ static void put_option(const struct pane_chat *pane, const struct option *option
 {
     struct strbuf value = {0};
     bool set = option_text(option, app_settings(pane->app), &value);
-    strbuf_printf(out, "%s%-18s %-7s %s", out->length > 0 ? "\n" : "", option->name,
-                  set ? strbuf_text(&value) : "-", option->help);
+    strbuf_printf(out, "%s%-*s%s  · %s", out->length > 0 ? "\n" : "", TRANSCRIPT_NAME_COLUMNS,
+                  option->name, set ? strbuf_text(&value) : "-", option->help);
     strbuf_free(&value);
 }
 
@@ -337,7 +339,7 @@ static void say_options(struct pane_chat *pane, const struct option *only)
     for (const struct option *option = options_table; option->name != NULL; option++)
         if (only != NULL ? option == only : is_changeable(option))
             put_option(pane, option, &text);
-    transcript_add_text(pane->transcript, TRANSCRIPT_NOTICE, strbuf_text(&text));
+    transcript_add_text(pane->transcript, TRANSCRIPT_TABLE, strbuf_text(&text));
     strbuf_free(&text);
 }
 
@@ -430,9 +432,10 @@ static bool do_help(struct pane_chat *pane, const char *argument)
     for (const struct action *action = actions_table; action->help != NULL; action++) {
         char trigger[64];
         put_trigger(action, trigger, sizeof trigger);
-        strbuf_printf(&text, "%s%-21s %s", text.length > 0 ? "\n" : "", trigger, action->help);
+        strbuf_printf(&text, "%s%-*s%s", text.length > 0 ? "\n" : "",
+                      TRANSCRIPT_NAME_COLUMNS, trigger, action->help);
     }
-    transcript_add_text(pane->transcript, TRANSCRIPT_NOTICE, strbuf_text(&text));
+    transcript_add_text(pane->transcript, TRANSCRIPT_TABLE, strbuf_text(&text));
     strbuf_free(&text);
     return true;
 }

@@ -100,6 +100,9 @@ static int run(struct settings *settings, int argc, char **argv)
         plain |= strcmp(option->name, "plain") == 0;
     if (at < argc)
         return command_usage("chat", "unexpected argument: %s", argv[at]);
+    struct error error = {0};
+    if (settings_take_model(settings, &error) != 0)
+        return command_failed(&error);
     return plain ? chat_plain_run(settings) : run_screen(settings);
 }
 

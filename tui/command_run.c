@@ -133,7 +133,8 @@ static int run_command(struct settings *settings, int argc, char **argv)
     if (at == argc && isatty(STDIN_FILENO) == 1)
         return command_usage("run", "there is no prompt");
     if (command_text(argc - at, argv + at, &run.prompt, &error) != 0 ||
-        (!run.raw && chat_template_open(&run.template, settings->template, &error) != 0))
+        (!run.raw && chat_template_open(&run.template, settings->template, &error) != 0) ||
+        settings_take_model(settings, &error) != 0)
         status = command_failed(&error);
     else if (run.prompt.length == 0)
         status = command_usage("run", "the prompt is empty");

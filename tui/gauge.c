@@ -87,7 +87,7 @@ static void put_parts(const struct gauge *gauge, char *out)
 static void put_draft(const struct gauge *gauge, char *out)
 {
     char count[40];
-    if (gauge->parts[PART_DRAFT] > 0)
+    if (gauge->drafting && gauge->parts[PART_DRAFT] > 0)
         snprintf(out, PIECE_BYTES, "draft %s", format_count(gauge->parts[PART_DRAFT], count));
 }
 

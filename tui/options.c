@@ -77,7 +77,8 @@ const struct option options_table[] = {
     {"max-tokens", 'n', NULL, "reply:max_tokens", OPTION_U32, "TOKENS", 0, 16777216, NULL,
      AT(max_tokens), "1024", "the longest reply; 0: as long as the context allows"},
     {"temperature", 0, NULL, "reply:temperature", OPTION_FLOAT, "X", 0, 10, NULL,
-     AT(sampling.temperature), NULL, "0: always the likeliest token"},
+     AT(sampling.temperature), NULL, "0: always the likeliest token; what the model recommends comes before "
+     "this default"},
     {"top-k", 0, NULL, "reply:top_k", OPTION_U32, "N", 0, 1048576, NULL, AT(sampling.top_k), NULL,
      "only the N likeliest tokens; 0: off"},
     {"top-p", 0, NULL, "reply:top_p", OPTION_FLOAT, "X", 0, 1, NULL, AT(sampling.top_p), NULL,

@@ -13,6 +13,7 @@
 
 #define COMPOSER_ROWS_MAX 12
 #define PROMPT_COLUMNS    2
+#define PART_SEPARATOR    " · " /* in the line about the model */
 #define TEXT_COLUMNS_MAX  110 /* longer lines are hard to read */
 #define COUNT_PAUSE_MS    30
 #define COUNT_COST_SHARE  8 /* counting takes at most one eighth of the time */
@@ -288,9 +289,16 @@ static void draw_title(const struct pane_chat *pane, struct terminal *terminal,
 {
     if (area->rows == 0)
         return;
-    int at = 1 + terminal_puts(terminal, area, 0, 1, STYLE_ACCENT, "airo");
-    if (pane->about != NULL)
-        terminal_puts(terminal, area, 0, at + 2, STYLE_DIM, pane->about);
+    int at = 3 + terminal_puts(terminal, area, 0, 1, STYLE_ACCENT, "airo");
+    const char *about = pane->about != NULL ? pane->about : "";
+    size_t length = strlen(about);
+    /* Whole parts only: what stands behind the last separator that fits is left out. */
+    while (length > 0 && text_columns(about, length) > area->columns - at) {
+        do
+            length--;
+        while (length > 0 && strncmp(about + length, PART_SEPARATOR, strlen(PART_SEPARATOR)) != 0);
+    }
+    terminal_put(terminal, area, 0, at, STYLE_DIM, about, length);
 }
 
 /* What the keys do now, at the right end of the rule. */
@@ -331,6 +339,7 @@ static void pane_draw(struct pane *base, struct terminal *terminal, const struct
 {
     struct pane_chat *pane = self(base);
     struct regions regions = divide(area);
+    pane->chat->gauge.drafting = !composer_is_empty();
     draw_title(pane, terminal, &regions.title);
     if (transcript_is_empty(pane->transcript))
         start_page_draw(terminal, &regions.body);

@@ -6,6 +6,7 @@
 #include "engine/base/alloc.h"
 #include "engine/base/file.h"
 #include "engine/base/ini.h"
+#include "engine/infer/sampling_file.h"
 #include "tui/options.h"
 #include "tui/suggest.h"
 
@@ -62,6 +63,33 @@ int settings_load(struct settings *settings, struct error *error)
     char *path = path_join(directory, "airo.ini");
     int result = file_exists(path) ? settings_read(settings, path, error) : 0;
     free(path);
+    free(directory);
+    return result;
+}
+
+int settings_take_model(struct settings *settings, struct error *error)
+{
+    static const struct {
+        const char *option;
+        size_t offset, size;
+    } table[] = {
+#define FIELD(option, name)                                                                        \
+    {option, offsetof(struct sampling, name), sizeof(((struct sampling *)NULL)->name)}
+        FIELD("temperature", temperature),
+        FIELD("top-k", top_k),
+        FIELD("top-p", top_p),
+        FIELD("min-p", min_p),
+        FIELD("typical-p", typical_p),
+        FIELD("repeat-penalty", repeat_penalty),
+#undef FIELD
+    };
+    char *directory = model_find(settings->model, NULL);
+    struct sampling recommended = settings->sampling;
+    int result = directory != NULL ? sampling_read(&recommended, directory, error) : 0;
+    for (size_t i = 0; result == 0 && i < sizeof table / sizeof table[0]; i++)
+        if (!option_given(settings, table[i].option))
+            memcpy((char *)&settings->sampling + table[i].offset,
+                   (char *)&recommended + table[i].offset, table[i].size);
     free(directory);
     return result;
 }

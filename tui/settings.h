@@ -47,6 +47,10 @@ int settings_read(struct settings *settings, const char *path, struct error *err
 /* Defaults, then $XDG_CONFIG_HOME/airo/airo.ini where there is one. */
 int settings_load(struct settings *settings, struct error *error);
 
+/* What the model's own generation_config.json recommends, where neither ini nor flag said anything.
+ * A model that cannot be found is no error here: loading it will say so. */
+int settings_take_model(struct settings *settings, struct error *error);
+
 void settings_free(struct settings *settings);
 
 #endif

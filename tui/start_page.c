@@ -10,7 +10,7 @@ static void draw_starter(struct terminal *terminal, const struct rect *area, int
 {
     terminal_puts(terminal, area, row, 0, STYLE_KEY, starter->key);
     terminal_puts(terminal, area, row, 5, STYLE_TEXT, starter->title);
-    terminal_puts(terminal, area, row + 1, 5, STYLE_DIM, starter->text);
+    terminal_puts(terminal, area, row + 1, 5, STYLE_DIM, starter->line);
 }
 
 /* One line a starter, for small screens. */

@@ -5,14 +5,17 @@
 #define AIRO_TUI_STARTERS_H
 
 struct starter {
-    const char *key, *title, *text;
-    const char *document; /* a file of prompts/samples, or NULL */
+    const char *key, *title, *line; /* the line is shown, and typed where there is no file */
+    const char *document;           /* a file of prompts/samples to attach, or NULL */
+    const char *file;               /* one whose text is typed, or NULL */
 };
 
 #define STARTERS 3
 extern const struct starter starters_table[STARTERS];
 
-/* The path of the starter's document, to be freed; NULL when it has none or it is not found. */
-char *starter_document(unsigned index);
+/* The path of a file of prompts/samples, to be freed; NULL when `name` is or it is not found. */
+char *starter_path(const char *name);
+/* What goes into the composer, to be freed. */
+char *starter_text(unsigned index);
 
 #endif

@@ -37,6 +37,7 @@ static const struct {
     [TRANSCRIPT_USER] = {"▌", true, false, STYLE_USER_MARK, STYLE_USER},
     [TRANSCRIPT_REPLY] = {"◆", false, false, STYLE_REPLY_MARK, STYLE_REPLY},
     [TRANSCRIPT_NOTICE] = {"·", false, true, STYLE_NOTICE, STYLE_NOTICE},
+    [TRANSCRIPT_TABLE] = {"·", false, true, STYLE_NOTICE, STYLE_NOTICE},
     [TRANSCRIPT_ERROR] = {"!", false, true, STYLE_ERROR, STYLE_ERROR},
     [TRANSCRIPT_QUEUED] = {"▏", true, true, STYLE_DIM, STYLE_DIM},
 };
@@ -176,6 +177,10 @@ static void item_wrap(const struct transcript *transcript, struct item *item)
     } else {
         length = strlen(text);
     }
+    if (item->kind == TRANSCRIPT_TABLE)
+        item->wrap.hang = transcript->columns > 2 * TRANSCRIPT_NAME_COLUMNS
+                              ? TRANSCRIPT_NAME_COLUMNS
+                              : 2;
     if (item->kind != TRANSCRIPT_REPLY && length > FOLDED_BYTES)
         length = FOLDED_BYTES;
     wrap_update(&item->wrap, text, length, transcript->columns);
@@ -323,8 +328,16 @@ static void draw_line(struct terminal *terminal, const struct rect *text, int ro
     const struct wrap_line *line = &item->wrap.lines[index];
     enum style style =
         item->kind == TRANSCRIPT_REPLY ? line_styles[line->kind] : looks[item->kind].style;
-    int used = terminal_put(terminal, text, row, 0, style, item->wrap.shown.data + line->start,
-                            line->end - line->start);
+    const char *bytes = item->wrap.shown.data + line->start;
+    size_t length = line->end - line->start;
+    int used = line->continued ? item->wrap.hang : 0;
+    if (item->kind == TRANSCRIPT_TABLE && !line->continued) {
+        size_t name = text_fit(bytes, length, TRANSCRIPT_NAME_COLUMNS);
+        used = terminal_put(terminal, text, row, 0, STYLE_KEY, bytes, name);
+        bytes += name;
+        length -= name;
+    }
+    used += terminal_put(terminal, text, row, used, style, bytes, length);
     if (line->kind == WRAP_CODE)
         terminal_repeat(terminal, text, row, used, style, " ", text->columns - used);
 }

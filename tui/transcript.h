@@ -17,10 +17,13 @@ enum transcript_kind {
     TRANSCRIPT_USER,
     TRANSCRIPT_REPLY,
     TRANSCRIPT_NOTICE,
+    TRANSCRIPT_TABLE, /* lines of "NAME  what it is", the name TRANSCRIPT_NAME_COLUMNS wide */
     TRANSCRIPT_ERROR,
     TRANSCRIPT_QUEUED, /* typed while a reply runs, not yet sent */
     TRANSCRIPT_KINDS,
 };
+
+#define TRANSCRIPT_NAME_COLUMNS 22
 
 struct transcript;
 

@@ -7,13 +7,14 @@
 #include "engine/base/width.h"
 #include "tui/sanitize.h"
 
-static void add_line(struct wrap *wrap, size_t start, size_t end, enum wrap_kind kind)
+static void add_line(struct wrap *wrap, size_t start, size_t end, enum wrap_kind kind,
+                     bool continued)
 {
     if (wrap->count == wrap->capacity) {
         wrap->capacity = wrap->capacity ? wrap->capacity * 2 : 16;
         wrap->lines = xreallocarray(wrap->lines, wrap->capacity, sizeof *wrap->lines);
     }
-    wrap->lines[wrap->count++] = (struct wrap_line){start, end, kind};
+    wrap->lines[wrap->count++] = (struct wrap_line){start, end, kind, continued};
 }
 
 /* Greedy: fills a line with clusters, goes back to the last place where a break is allowed, or cuts
@@ -29,9 +30,10 @@ static void break_lines(struct wrap *wrap, size_t from, const char *breaks, enum
         if (breaks != NULL && at > start && breaks[at])
             last_break = at;
         bool hangs = breaks != NULL && text[at] == ' ';
-        if (column + columns > wrap->columns && !hangs && at > start) {
+        int room = wrap->columns - (start > 0 ? wrap->hang : 0);
+        if (column + columns > room && !hangs && at > start) {
             size_t cut = last_break > start ? last_break : at;
-            add_line(wrap, from + start, from + cut, kind);
+            add_line(wrap, from + start, from + cut, kind, start > 0);
             at = start = cut;
             column = 0;
             continue;
@@ -39,7 +41,7 @@ static void break_lines(struct wrap *wrap, size_t from, const char *breaks, enum
         column += columns;
         at += bytes;
     }
-    add_line(wrap, from + start, from + length, kind);
+    add_line(wrap, from + start, from + length, kind, start > 0);
 }
 
 static bool starts_with(const char *text, size_t length, const char *prefix)
@@ -95,7 +97,7 @@ static void add_paragraph(struct wrap *wrap, const char *text, size_t length)
     add_shown(&wrap->shown, text, length);
     size_t shown = wrap->shown.length - from;
     if (shown == 0) {
-        add_line(wrap, from, from, kind);
+        add_line(wrap, from, from, kind, false);
         return;
     }
     char *breaks = NULL;

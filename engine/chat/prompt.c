@@ -65,7 +65,11 @@ struct note_target {
 static void note_marker(void *user, size_t line, const char *marker)
 {
     const struct note_target *target = user;
-    notes_add(target->notes, xasprintf("%s line %zu: %s", target->name, line, marker));
+    if (target->notes->count < PROMPT_NOTES_MAX - 1)
+        notes_add(target->notes, xasprintf("%s line %zu: %s", target->name, line, marker));
+    else if (target->notes->count == PROMPT_NOTES_MAX - 1)
+        notes_add(target->notes,
+                  xasprintf("%s line %zu: %s, and more", target->name, line, marker));
 }
 
 /* --- text ------------------------------------------------------------------------------------- */

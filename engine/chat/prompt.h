@@ -16,13 +16,16 @@
 #include "engine/model/tokenizer.h"
 
 struct prompt_style {
-    const char *system;   /* NULL: the template's own */
-    bool ask_source;      /* append " Source?" to closed-context instructions */
-    bool no_making_up;    /* append " Don't make up answers if you don't know." to them */
-    bool plain_format;    /* append " PLAINFORMAT" to ordinary instructions */
+    const char *system; /* NULL: the template's own */
+    bool ask_source;    /* append " Source?" to closed-context instructions */
+    bool no_making_up;  /* append " Don't make up answers if you don't know." to them */
+    bool plain_format;  /* append " PLAINFORMAT" to ordinary instructions */
 };
 
-/* One defused line, for the user: "notes.txt line 12: ENDINPUT". */
+#define PROMPT_NOTES_MAX 100
+
+/* The defused lines, for the user: "notes.txt line 12: ENDINPUT". No more than PROMPT_NOTES_MAX;
+ * the last then ends in ", and more". */
 struct prompt_notes {
     char **lines;
     size_t count, capacity;
@@ -37,7 +40,6 @@ void prompt_notes_free(struct prompt_notes *notes);
 int prompt_build(struct segment_list *out, const struct chat_template *template,
                  const struct tokenizer *tokenizer, const struct conversation *conversation,
                  const char *draft, const struct document_list *documents,
-                 const struct prompt_style *style, struct prompt_notes *notes,
-                 struct error *error);
+                 const struct prompt_style *style, struct prompt_notes *notes, struct error *error);
 
 #endif

@@ -12,7 +12,7 @@
 /* avx2_linear.c */
 void avx2_quantize(const float *x, const struct cpu_order *order, uint32_t first, uint32_t end,
                    int8_t *values, float *scales, int32_t *negsums);
-void avx2_linear_strips(const struct cpu_linear *linear, uint32_t strip,
+void avx2_linear_strips(const struct cpu_linear *linear, uint32_t strip, uint32_t count,
                         const struct cpu_acts *acts, uint32_t n, float *tile);
 void avx2_linear_dense(const void *weights, enum backend_dtype dtype, uint32_t rows, uint32_t in,
                        const float *x, size_t x_stride, uint32_t n, float *tile);

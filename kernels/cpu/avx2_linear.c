@@ -129,6 +129,13 @@ INLINE __m256 add_block(const struct half_block *block, const int8_t *values, fl
     return _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot), scales, sum);
 }
 
+/* A block's share of a tile is 288 or 296 bytes, so five lines cover the stream. */
+INLINE void prefetch_block(const uint8_t *at)
+{
+    for (int line = 0; line < 5; line++)
+        _mm_prefetch((const char *)at + PREFETCH_BYTES + 64 * line, _MM_HINT_T0);
+}
+
 /* Half a strip for `tokens` (a constant where this is inlined) tokens. */
 INLINE void half_strip(const struct cpu_linear *linear, const uint8_t *strip, const int half,
                        const struct cpu_acts *acts, uint32_t first, const uint32_t tokens,
@@ -142,6 +149,8 @@ INLINE void half_strip(const struct cpu_linear *linear, const uint8_t *strip, co
         sums[t] = _mm256_setzero_ps();
     for (uint32_t b = 0; b < linear->order->blocks; b++) {
         const uint8_t *at = strip + b / TILE_BLOCKS * linear->tile_bytes;
+        if (first == 0 && half == 0)
+            prefetch_block(at + b % TILE_BLOCKS * (linear->tile_bytes / TILE_BLOCKS));
         struct half_block block = load_half(linear, at, b % TILE_BLOCKS, half);
         for (uint32_t t = 0; t < tokens; t++)
             sums[t] = add_block(&block, values + t * acts->value_stride + b * BLOCK_INPUTS,
@@ -150,13 +159,6 @@ INLINE void half_strip(const struct cpu_linear *linear, const uint8_t *strip, co
     }
     for (uint32_t t = 0; t < tokens; t++)
         _mm256_storeu_ps(tile + (size_t)(first + t) * STRIP_ROWS + 8 * half, sums[t]);
-}
-
-/* A block's share of a tile is 288 or 296 bytes, so five lines cover the stream. */
-INLINE void prefetch_block(const uint8_t *at)
-{
-    for (int line = 0; line < 5; line++)
-        _mm_prefetch((const char *)at + PREFETCH_BYTES + 64 * line, _MM_HINT_T0);
 }
 
 /* One token: both halves of a block together, so that memory is read in one stream. */
@@ -179,17 +181,19 @@ INLINE void strip_token(const struct cpu_linear *linear, const uint8_t *strip,
     _mm256_storeu_ps(tile + (size_t)token * STRIP_ROWS + 8, right);
 }
 
-void avx2_linear_strips(const struct cpu_linear *linear, uint32_t strip,
+void avx2_linear_strips(const struct cpu_linear *linear, uint32_t strip, uint32_t count,
                         const struct cpu_acts *acts, uint32_t n, float *tile)
 {
-    const uint8_t *data = (const uint8_t *)linear->data + strip * linear->strip_bytes;
-    uint32_t t = 0;
-    for (; t + 4 <= n; t += 4) {
-        half_strip(linear, data, 0, acts, t, 4, tile);
-        half_strip(linear, data, 1, acts, t, 4, tile);
+    for (uint32_t i = strip; i < strip + count; i++, tile += (size_t)n * STRIP_ROWS) {
+        const uint8_t *data = (const uint8_t *)linear->data + i * linear->strip_bytes;
+        uint32_t t = 0;
+        for (; t + 4 <= n; t += 4) {
+            half_strip(linear, data, 0, acts, t, 4, tile);
+            half_strip(linear, data, 1, acts, t, 4, tile);
+        }
+        for (; t < n; t++)
+            strip_token(linear, data, acts, t, tile);
     }
-    for (; t < n; t++)
-        strip_token(linear, data, acts, t, tile);
 }
 
 /* --- dense rows ------------------------------------------------------------------------------- */
@@ -239,7 +243,7 @@ INLINE void dense_tokens(const void *row, enum backend_dtype dtype, uint32_t in,
         sums[i] = _mm256_setzero_ps();
     for (; k + 32 <= in; k += 32) {
         const char *ahead = (const char *)row + k * value_bytes + PREFETCH_BYTES;
-        for (size_t line = 0; line < value_bytes / 2 && tokens == 1; line++)
+        for (size_t line = 0; line < value_bytes / 2; line++)
             _mm_prefetch(ahead + 64 * line, _MM_HINT_T0);
         for (uint32_t chain = 0; chain < 4; chain++)
             dense_add(row, dtype, k + 8 * chain, 8, x, x_stride, tokens, sums + chain);

@@ -8,7 +8,7 @@
 #include "kernels/cpu/thread_pool.h"
 
 #define BUFFER_BYTES ((size_t)768 << 20)
-#define ROUNDS       6
+#define ROUNDS       8
 
 struct read_job {
     const uint64_t *words;
@@ -24,8 +24,8 @@ static void read_work(void *argument, unsigned thread, unsigned threads)
     const uint64_t *end = job->words + lines * (thread + 1) / threads * 16;
     uint64_t sums[16] = {0};
     for (; at < end; at += 16) {
-        __builtin_prefetch(at + 512);
-        __builtin_prefetch(at + 520);
+        __builtin_prefetch(at + 1024); /* 8 KB: see avx512_linear.c */
+        __builtin_prefetch(at + 1032);
         for (int i = 0; i < 16; i++)
             sums[i] += at[i];
     }

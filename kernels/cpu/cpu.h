@@ -120,7 +120,8 @@ struct cpu_kernels {
     /* FORM_STRIPS only. Blocks first .. end - 1 of one token: gathers from x and rounds to int8. */
     void (*quantize)(const float *x, const struct cpu_order *order, uint32_t first, uint32_t end,
                      int8_t *values, float *scales, int32_t *negsums);
-    void (*linear_strips)(const struct cpu_linear *linear, uint32_t strip,
+    /* One strip or two neighbours; tile is [count][n][16]. */
+    void (*linear_strips)(const struct cpu_linear *linear, uint32_t strip, uint32_t count,
                           const struct cpu_acts *acts, uint32_t n, float *tile);
     /* Up to 16 rows of a dense matrix [rows, in]; x is [n][x_stride]. */
     void (*linear_dense)(const void *weights, enum backend_dtype dtype, uint32_t rows, uint32_t in,
@@ -156,7 +157,7 @@ struct backend_buffer {
 /* Sized by load_done for the largest step. */
 struct cpu_scratch {
     float *normed; /* [max_tokens][hidden] */
-    float *tiles;  /* [threads][2][max_tokens][16] */
+    float *tiles;  /* [threads][4][rows][16]; rows: the larger of max_tokens, max_head_rows */
     float *logits; /* [max_head_rows][vocab] */
     float *partials; /* of attention cut into segments; see attend.c */
     struct cpu_acts acts[ORDER_MAX];

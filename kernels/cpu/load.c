@@ -339,7 +339,7 @@ int cpu_load_done(struct backend *backend, struct backend_error *error)
     scratch->normed =
         scratch_alloc(backend, rows * shape->hidden * sizeof(float), "activations", error);
     scratch->tiles = scratch_alloc(
-        backend, (size_t)backend->threads * 2 * rows * STRIP_ROWS * sizeof(float), "tiles", error);
+        backend, (size_t)backend->threads * 4 * rows * STRIP_ROWS * sizeof(float), "tiles", error);
     scratch->logits = scratch_alloc(
         backend, (size_t)shape->max_head_rows * shape->vocab * sizeof(float), "logits", error);
     scratch->partials =

@@ -105,27 +105,37 @@ static void quantize_rows(const struct linear_job *job, unsigned thread, unsigne
     }
 }
 
-/* 16 outputs of one layer for all tokens -> tile [n][16], bias added. */
-static void strip_tile(const struct linear_job *job, uint32_t which, uint32_t strip, float *tile)
+static void add_bias(const struct cpu_linear *linear, uint32_t strip, uint32_t n, float *tile)
+{
+    const float *bias = linear->bias + (size_t)strip * STRIP_ROWS;
+    for (uint32_t t = 0; t < n; t++)
+        for (uint32_t i = 0; i < STRIP_ROWS; i++)
+            tile[t * STRIP_ROWS + i] += bias[i];
+}
+
+/* 16 outputs of `count` (1 or 2) strips for all tokens -> tile [count][n][16], bias added. */
+static void strip_tiles(const struct linear_job *job, uint32_t which, uint32_t strip,
+                        uint32_t count, float *tile)
 {
     const struct backend *backend = job->backend;
     const struct cpu_kernels *kernels = backend->kernels;
     const struct cpu_linear *linear = job->linears[which];
-    uint32_t first = strip * STRIP_ROWS, rows = linear->out - first;
-    if (linear->form == FORM_STRIPS) {
-        kernels->linear_strips(linear, strip, &backend->scratch.acts[job->acts_of[which]], job->n,
-                               tile);
-    } else if (linear->form == FORM_FILE) {
-        kernels->linear_file(linear, strip, job->input, job->input_stride, job->n, tile);
-    } else {
+    const size_t next = (size_t)job->n * STRIP_ROWS;
+    if (linear->form == FORM_STRIPS)
+        kernels->linear_strips(linear, strip, count, &backend->scratch.acts[job->acts_of[which]],
+                               job->n, tile);
+    for (uint32_t i = 0; i < count; i++, strip++, tile += next) {
+        uint32_t first = strip * STRIP_ROWS, rows = linear->out - first;
         size_t row_bytes = linear->bytes / linear->out;
-        kernels->linear_dense((const uint8_t *)linear->data + first * row_bytes, linear->dtype,
-                              rows < STRIP_ROWS ? rows : STRIP_ROWS, linear->in, job->input,
-                              job->input_stride, job->n, tile);
+        if (linear->form == FORM_FILE)
+            kernels->linear_file(linear, strip, job->input, job->input_stride, job->n, tile);
+        else if (linear->form == FORM_DENSE)
+            kernels->linear_dense((const uint8_t *)linear->data + first * row_bytes, linear->dtype,
+                                  rows < STRIP_ROWS ? rows : STRIP_ROWS, linear->in, job->input,
+                                  job->input_stride, job->n, tile);
+        if (linear->bias != NULL)
+            add_bias(linear, strip, job->n, tile);
     }
-    for (uint32_t t = 0; linear->bias != NULL && t < job->n; t++)
-        for (uint32_t i = 0; i < STRIP_ROWS; i++)
-            tile[t * STRIP_ROWS + i] += linear->bias[first + i];
 }
 
 /* The finished tile goes to columns 16 strip .. of the output. */
@@ -148,13 +158,16 @@ static void finish_tile(const struct linear_job *job, uint32_t which, uint32_t s
     }
 }
 
-static void do_strip(const struct linear_job *job, uint32_t which, uint32_t strip, float *tiles)
+static void do_strips(const struct linear_job *job, uint32_t which, uint32_t strip, uint32_t count,
+                      float *tiles)
 {
-    float *up = tiles + (size_t)job->n * STRIP_ROWS;
-    strip_tile(job, which, strip, tiles);
+    const size_t next = (size_t)job->n * STRIP_ROWS;
+    float *up = tiles + 2 * next;
+    strip_tiles(job, which, strip, count, tiles);
     if (job->finish == FINISH_SILU_MUL)
-        strip_tile(job, 1, strip, up);
-    finish_tile(job, which, strip, tiles, up);
+        strip_tiles(job, 1, strip, count, up);
+    for (uint32_t i = 0; i < count; i++)
+        finish_tile(job, which, strip + i, tiles + i * next, up + i * next);
 }
 
 /* Takes a run of strips: long ones first, so that a thread reads one stretch of memory, then shorter
@@ -166,7 +179,7 @@ static uint32_t take_strips(struct linear_job *job, uint32_t all, unsigned threa
         if (at >= all)
             return 0;
         count = (all - at) / (4 * threads);
-        count = count > 0 ? count : 1;
+        count = count >= 2 ? count & ~1u : all - at == 1 ? 1 : 2;
     } while (!atomic_compare_exchange_weak_explicit(&job->next, &at, at + count,
                                                     memory_order_relaxed, memory_order_relaxed));
     *first = at;
@@ -178,16 +191,19 @@ static void strips(struct linear_job *job, unsigned thread, unsigned threads)
     const struct backend_shape *shape = &job->backend->shape;
     size_t rows = shape->max_tokens > shape->max_head_rows ? shape->max_tokens
                                                            : shape->max_head_rows;
-    float *tiles = job->backend->scratch.tiles + thread * 2 * rows * STRIP_ROWS;
+    float *tiles = job->backend->scratch.tiles + thread * 4 * rows * STRIP_ROWS;
     uint32_t layers = job->finish == FINISH_SILU_MUL ? 1 : job->count, all = 0, first, count;
     for (uint32_t i = 0; i < layers; i++)
         all += job->linears[i]->strips;
     while ((count = take_strips(job, all, threads, &first)) > 0)
-        for (uint32_t i = first; i < first + count; i++) {
-            uint32_t which = 0, strip = i;
+        while (count > 0) {
+            uint32_t which = 0, strip = first, take;
             while (strip >= job->linears[which]->strips)
                 strip -= job->linears[which++]->strips;
-            do_strip(job, which, strip, tiles);
+            take = count >= 2 && strip + 1 < job->linears[which]->strips ? 2 : 1;
+            do_strips(job, which, strip, take, tiles);
+            first += take;
+            count -= take;
         }
 }
 

@@ -139,19 +139,19 @@ static void reference_kernels_equal_the_golden(void **state)
     golden_free(&golden);
 }
 
-#define GOLDEN(name) \
+#define GOLDEN(name)                                                                               \
     cmocka_unit_test_prestate(reference_kernels_equal_the_golden, (void *)(uintptr_t)(name))
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        GOLDEN("gptq-v1"),         GOLDEN("gptq-sym"),      GOLDEN("gptq-v2"),
-        GOLDEN("gptq-group16"),    GOLDEN("gptq-group64"),  GOLDEN("gptq-column"),
-        GOLDEN("gptq-order-zero"), GOLDEN("gptq-bias"),     GOLDEN("gptq-zero-16"),
-        GOLDEN("gptq-own-orders"), GOLDEN("gptq-gqa"),      GOLDEN("gptq-head-128"),
-        GOLDEN("fp16-sharded"),    GOLDEN("bf16"),          GOLDEN("fp32"),
-        GOLDEN("rope-none"),       GOLDEN("rope-linear"),   GOLDEN("rope-parts"),
-        GOLDEN("rope-dynamic"),    GOLDEN("rope-yarn"),     GOLDEN("rope-llama3"),
+        GOLDEN("gptq-v1"),         GOLDEN("gptq-sym"),     GOLDEN("gptq-v2"),
+        GOLDEN("gptq-group16"),    GOLDEN("gptq-group64"), GOLDEN("gptq-column"),
+        GOLDEN("gptq-order-zero"), GOLDEN("gptq-bias"),    GOLDEN("gptq-zero-16"),
+        GOLDEN("gptq-own-orders"), GOLDEN("gptq-gqa"),     GOLDEN("gptq-head-128"),
+        GOLDEN("fp16-sharded"),    GOLDEN("bf16"),         GOLDEN("fp32"),
+        GOLDEN("rope-none"),       GOLDEN("rope-linear"),  GOLDEN("rope-parts"),
+        GOLDEN("rope-dynamic"),    GOLDEN("rope-yarn"),    GOLDEN("rope-llama3"),
         GOLDEN("vaquita"),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

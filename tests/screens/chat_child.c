@@ -1,5 +1,6 @@
 #include "tests/screens/chat_child.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,33 +65,53 @@ struct pty_screen *chat_child_start(int rows, int columns, const struct pty_vari
 
 /* --- golden screens -------------------------------------------------------------------------- */
 
-static bool refresh(const char *path, const char *text)
+/* Written when nothing has moved for a while. */
+static bool refresh(const char *path, struct pty_screen *screen)
 {
+    size_t seen;
+    do {
+        seen = pty_screen_output(screen)->length;
+        pty_screen_pump(screen, 500);
+    } while (pty_screen_output(screen)->length > seen);
     FILE *file = fopen(path, "w");
     if (file == NULL)
         return false;
+    char *text = pty_screen_text(screen);
     fputs(text, file);
+    free(text);
     return fclose(file) == 0;
+}
+
+static void tell_difference(struct pty_screen *screen, const char *path, const char *golden)
+{
+    char *shown = pty_screen_text(screen);
+    fprintf(stderr, "%s:\n%s--- but the screen is:\n%s", path, golden, shown);
+    free(shown);
+}
+
+static bool is_golden(struct pty_screen *screen, void *golden)
+{
+    char *shown = pty_screen_text(screen);
+    bool same = strcmp(shown, golden) == 0;
+    free(shown);
+    return same;
 }
 
 bool screen_matches(struct pty_screen *screen, const char *name)
 {
     char *path = xasprintf("tests/screens/golden/%s.txt", name);
-    char *shown = pty_screen_text(screen);
     struct strbuf golden = {0};
     struct error error;
     bool matches;
     if (getenv("AIRO_REFRESH") != NULL) {
-        matches = refresh(path, shown);
+        matches = refresh(path, screen);
     } else {
         matches = file_read(path, 1u << 20, &golden, &error) == 0 &&
-                  strcmp(strbuf_text(&golden), shown) == 0;
+                  pty_screen_wait(screen, is_golden, (void *)(uintptr_t)strbuf_text(&golden));
         if (!matches)
-            fprintf(stderr, "%s:\n%s--- but the screen is:\n%s", path, strbuf_text(&golden),
-                    shown);
+            tell_difference(screen, path, strbuf_text(&golden));
     }
     strbuf_free(&golden);
-    free(shown);
     free(path);
     return matches;
 }

@@ -24,8 +24,8 @@ struct chat_child {
 struct pty_screen *chat_child_start(int rows, int columns, const struct pty_variable *variables,
                                     struct chat_child *child);
 
-/* Compares the screen with tests/screens/golden/NAME.txt; AIRO_REFRESH=1 writes the file. Prints
- * both when they differ. */
+/* Waits until the screen is tests/screens/golden/NAME.txt; AIRO_REFRESH=1 writes the file. Prints
+ * both when they stay different. */
 bool screen_matches(struct pty_screen *screen, const char *name);
 
 #endif

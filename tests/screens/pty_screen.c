@@ -21,6 +21,7 @@
 #define DEADLINE_MS 60000
 #define SYNC_QUERY  "\033[?2026$p"
 #define SYNC_ANSWER "\033[?2026;2$y"
+#define FRAME_BEGIN "\033[?2026h"
 #define FRAME_END   "\033[?2026l"
 
 #if VTERM_VERSION_MAJOR > 0 || VTERM_VERSION_MINOR >= 2
@@ -230,13 +231,25 @@ bool pty_screen_pump(struct pty_screen *screen, int wait_ms)
     return open;
 }
 
+/* Half a frame is nothing to look at. */
+static bool between_frames(const struct pty_screen *screen)
+{
+    const char *text = strbuf_text(&screen->output);
+    size_t from = screen->output.length;
+    while (from > 0 && !(from + strlen(FRAME_END) <= screen->output.length &&
+                         memcmp(text + from, FRAME_BEGIN, strlen(FRAME_BEGIN)) == 0))
+        from--;
+    return from == 0 || memmem(text + from, screen->output.length - from, FRAME_END,
+                               strlen(FRAME_END)) != NULL;
+}
+
 bool pty_screen_wait(struct pty_screen *screen, bool (*condition)(struct pty_screen *, void *),
                      void *user)
 {
     int64_t deadline = now_ms() + DEADLINE_MS;
     bool open = true;
     pty_screen_pump(screen, 0);
-    while (!condition(screen, user)) {
+    while (!between_frames(screen) || !condition(screen, user)) {
         if (!open || now_ms() > deadline)
             return false;
         open = pty_screen_pump(screen, 100);

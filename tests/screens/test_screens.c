@@ -60,7 +60,6 @@ static void start_page(void **state)
     (void)state;
     struct chat_child child = {.script = script};
     struct pty_screen *screen = start(24, 80, &child);
-    assert_true(pty_screen_wait_text(screen, "41 / 4,096"));
     assert_true(screen_matches(screen, "start-80x24"));
     assert_true(pty_screen_state(screen)->alternate);
     pty_screen_type(screen, "\033OQ");
@@ -83,7 +82,6 @@ static void a_reply_comes_and_is_drawn(void **state)
     assert_true(pty_screen_wait_text(screen, "date: 2021"));
     assert_true(pty_screen_wait_text(screen, "/help"));
     assert_true(pty_screen_wait_text(screen, "       x = 1;")); /* a tab stop */
-    assert_true(pty_screen_wait_text(screen, "83 / 4,096"));
     assert_true(screen_matches(screen, "reply-80x24"));
     leave(screen);
 }
@@ -110,7 +108,6 @@ static void every_size_is_drawn(void **state)
         assert_true(asprintf(&line, "› %s", typed) > 0);
         assert_true(pty_screen_wait_text(screen, line));
         assert_true(pty_screen_frames(screen) > frames);
-        assert_true(pty_screen_wait_text(screen, i < 4 ? "73 / 4,096" : "74 / 4,096"));
         assert_true(screen_matches(screen, sizes[i].name));
         free(typed);
         free(line);
@@ -169,7 +166,6 @@ static void themes_and_colour_depths(void **state)
     assert_null(strstr(strbuf_text(pty_screen_output(screen)), "38;2;"));
     leave(screen);
     screen = chat_child_start(24, 80, none, &child);
-    assert_true(pty_screen_wait_text(screen, "41 / 4,096"));
     assert_true(screen_matches(screen, "no-colour-80x24"));
     const char *output = strbuf_text(pty_screen_output(screen));
     for (const char *at = output; (at = strstr(at, "\033[")) != NULL; at += 2) {
@@ -485,10 +481,9 @@ static void help_and_settings(void **state)
     struct pty_screen *screen = start(50, 110, &child);
     ask(screen, "/help");
     assert_true(pty_screen_wait_text(screen, "leave, when nothing is typed"));
-    assert_true(pty_screen_wait_text(screen, "41 / 4,096"));
     assert_true(screen_matches(screen, "help-110x50"));
     ask(screen, "/set temperature 0.5");
-    assert_true(pty_screen_wait_text(screen, "temperature        0.5"));
+    assert_true(pty_screen_wait_text(screen, "temperature           0.5"));
     ask(screen, "/set temperature 99");
     assert_true(pty_screen_wait_text(screen, "! temperature"));
     ask(screen, "/set nosuch 1");

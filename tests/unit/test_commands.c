@@ -272,6 +272,12 @@ static void defusing_is_told(void **state)
     result_free(&result);
 }
 
+static int no_config(void **state)
+{
+    (void)state;
+    return setenv("XDG_CONFIG_HOME", "/nonexistent", 1);
+}
+
 static void a_wrong_ini_file_is_named(void **state)
 {
     (void)state;
@@ -287,7 +293,6 @@ static void a_wrong_ini_file_is_named(void **state)
     expect_error("run|hello", "", 1,
                  "airo.ini: line 2: model:kv_type: \"f17\" is not f32, f16 or q8");
     expect("--help", "", 0, "Usage", "");
-    setenv("XDG_CONFIG_HOME", "/nonexistent", 1);
     unlink(path);
     rmdir(directory);
     rmdir(home);
@@ -507,7 +512,7 @@ int main(void)
         cmocka_unit_test(show_prompt_is_exact),
         cmocka_unit_test(show_prompt_variants),
         cmocka_unit_test(defusing_is_told),
-        cmocka_unit_test(a_wrong_ini_file_is_named),
+        cmocka_unit_test_teardown(a_wrong_ini_file_is_named, no_config),
         cmocka_unit_test(info_needs_no_weights),
         cmocka_unit_test(tokens_round_trip),
         cmocka_unit_test(scores_are_json_lines),

@@ -271,6 +271,12 @@ static void the_shipped_file_is_the_table(void **state)
     strbuf_free(&shipped);
 }
 
+static int no_config(void **state)
+{
+    (void)state;
+    return setenv("XDG_CONFIG_HOME", "/nonexistent", 1);
+}
+
 static void the_ini_file_is_found_and_flags_win(void **state)
 {
     (void)state;
@@ -294,7 +300,6 @@ static void the_ini_file_is_found_and_flags_win(void **state)
     assert_string_equal(settings.template, "airoboros");
     arguments_free(&arguments);
     settings_free(&settings);
-    setenv("XDG_CONFIG_HOME", "/nonexistent", 1);
     unlink(path);
     rmdir(directory);
     rmdir(home);
@@ -326,7 +331,7 @@ int main(void)
         cmocka_unit_test(wrong_files_are_named_by_line),
         cmocka_unit_test(the_default_file_holds_the_defaults),
         cmocka_unit_test(the_shipped_file_is_the_table),
-        cmocka_unit_test(the_ini_file_is_found_and_flags_win),
+        cmocka_unit_test_teardown(the_ini_file_is_found_and_flags_win, no_config),
         cmocka_unit_test(suggestions_are_near),
     };
     return cmocka_run_group_tests_name("options", tests, NULL, NULL);

@@ -423,6 +423,21 @@ static void defusing_is_told_with_document_and_line(void **state)
     input_free(&input);
 }
 
+static void notes_are_bounded(void **state)
+{
+    (void)state;
+    struct input input = {.template = "airoboros", .draft = "Q"};
+    struct strbuf text = {0};
+    for (int i = 0; i < 1000; i++)
+        strbuf_puts(&text, "ENDINPUT\n");
+    add_document(&input, "d", text.data);
+    free(prompt_text(&input));
+    assert_int_equal(input.notes.count, PROMPT_NOTES_MAX);
+    assert_string_equal(input.notes.lines[PROMPT_NOTES_MAX - 1], "d line 100: ENDINPUT, and more");
+    strbuf_free(&text);
+    input_free(&input);
+}
+
 /* Random texts from the letters that markers are made of: undoing gives them back, and what is
  * defused has no marker in it. */
 static void defusing_is_reversible(void **state)
@@ -467,6 +482,7 @@ int main(void)
         cmocka_unit_test(a_key_cannot_become_a_role),
         cmocka_unit_test(special_spellings_stay_text),
         cmocka_unit_test(defusing_is_told_with_document_and_line),
+        cmocka_unit_test(notes_are_bounded),
         cmocka_unit_test(defusing_is_reversible),
     };
     return cmocka_run_group_tests_name("prompt", tests, NULL, NULL);
