@@ -51,7 +51,8 @@ double kernel_weight(const struct kernel_linear *linear, uint32_t input, uint32_
     if (linear->dense != NULL)
         return dense_value(linear->dense, linear->dtype, (size_t)output * linear->in + input);
     uint32_t group = linear->g_idx ? linear->g_idx[input] : input / linear->group_size;
-    uint32_t q = linear->qweight[(size_t)(input / 8) * linear->out + output] >> 4 * (input % 8) & 15;
+    uint32_t q =
+        linear->qweight[(size_t)(input / 8) * linear->out + output] >> 4 * (input % 8) & 15;
     uint32_t z = linear->qzeros[(size_t)group * (linear->out / 8) + output / 8] >> 4 * (output % 8);
     double zero = (double)(z & 15) + linear->zero_offset;
     double scale = kernel_half(linear->scales[(size_t)group * linear->out + output], BACKEND_F16);
@@ -79,8 +80,8 @@ static uint32_t *random_order(const struct kernel_linear *linear, bool uneven, u
 {
     uint32_t *g_idx = take(linear->in * sizeof *g_idx);
     for (uint32_t i = 0; i < linear->in; i++)
-        g_idx[i] = uneven ? (uint32_t)(kernel_random(&seed) % linear->groups)
-                          : i / linear->group_size;
+        g_idx[i] =
+            uneven ? (uint32_t)(kernel_random(&seed) % linear->groups) : i / linear->group_size;
     for (uint32_t i = linear->in - 1; i > 0 && !uneven; i--) {
         uint32_t j = (uint32_t)(kernel_random(&seed) % (i + 1)), kept = g_idx[i];
         g_idx[i] = g_idx[j];
@@ -106,8 +107,7 @@ static void make_gptq(struct kernel_linear *linear, const struct kernel_options 
         linear->qzeros[i] =
             options->symmetric ? 0x77777777u : (uint32_t)(kernel_random(state) >> 32);
     for (size_t i = 0; i < linear->groups * out; i++)
-        linear->scales[i] =
-            f16_of_f32((1.5f + kernel_uniform(state)) * 0.15f / sqrtf((float)in));
+        linear->scales[i] = f16_of_f32((1.5f + kernel_uniform(state)) * 0.15f / sqrtf((float)in));
 }
 
 static void make_linear(struct kernel_linear *linear, const struct kernel_options *options,
@@ -136,15 +136,15 @@ static void make_layer(struct kernel_model *model, uint32_t layer, uint64_t *sta
 {
     const struct backend_shape *s = &model->shape;
     uint32_t wide = s->heads * s->head_dim, kv = s->kv_heads * s->head_dim;
-    const uint32_t shapes[LINEAR_SLOTS][2] = {{s->hidden, wide}, {s->hidden, kv}, {s->hidden, kv},
-                                              {wide, s->hidden}, {s->hidden, s->ffn},
-                                              {s->hidden, s->ffn}, {s->ffn, s->hidden}};
+    const uint32_t shapes[LINEAR_SLOTS][2] = {
+        {s->hidden, wide},   {s->hidden, kv},     {s->hidden, kv},    {wide, s->hidden},
+        {s->hidden, s->ffn}, {s->hidden, s->ffn}, {s->ffn, s->hidden}};
     const int sharing[LINEAR_SLOTS] = {0, 0, 0, 3, 4, 4, 6};
     uint64_t first = kernel_random(state) | 1;
     for (int slot = 0; slot < LINEAR_SLOTS; slot++) {
         int kind = model->options.order == ORDER_SHARED ? sharing[slot] : slot;
-        make_linear(&model->linears[layer][slot], &model->options, shapes[slot][0],
-                    shapes[slot][1], first + 977 * (uint64_t)kind, state);
+        make_linear(&model->linears[layer][slot], &model->options, shapes[slot][0], shapes[slot][1],
+                    first + 977 * (uint64_t)kind, state);
     }
 }
 
@@ -311,20 +311,16 @@ float *kernel_data(struct backend_buffer *buffer)
 
 void kernel_batch_init(struct kernel_batch *batch, const struct kernel_model *model, uint32_t pages)
 {
-    uint32_t each = (model->shape.max_positions + model->shape.page_tokens - 1) /
-                    model->shape.page_tokens;
+    uint32_t each =
+        (model->shape.max_positions + model->shape.page_tokens - 1) / model->shape.page_tokens;
     memset(batch, 0, sizeof *batch);
     for (uint32_t s = 0; s < 8; s++) {
         for (uint32_t i = 0; i < each && i < 1024 && s * each + i < pages; i++)
             batch->pages[s][i] = pages - 1 - (s * each + i);
         batch->tables[s] = batch->pages[s];
     }
-    batch->batch = (struct backend_batch){0,
-                                          batch->tokens,
-                                          batch->positions,
-                                          batch->sequences,
-                                          batch->tables,
-                                          8};
+    batch->batch = (struct backend_batch){
+        0, batch->tokens, batch->positions, batch->sequences, batch->tables, 8};
 }
 
 void kernel_batch_add(struct kernel_batch *batch, uint32_t sequence, uint32_t position,

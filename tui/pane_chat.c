@@ -27,15 +27,12 @@ static struct pane_chat *self(const struct pane *pane)
 
 void pane_chat_say(struct pane_chat *pane, enum transcript_kind kind, const char *format, ...)
 {
-    struct strbuf text = {0};
     char line[2048];
     va_list args;
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    strbuf_puts(&text, line);
-    transcript_add_text(pane->transcript, kind, strbuf_text(&text));
-    strbuf_free(&text);
+    transcript_add_text(pane->transcript, kind, line);
     app_redraw(pane->app, true);
 }
 
@@ -129,7 +126,7 @@ static void accept_line(struct pane_chat *pane, const char *text)
         return;
     composer_add_history(text);
     if (actions_run_line(pane, text))
-        transcript_scroll_end(pane->transcript, true);
+        transcript_show_last(pane->transcript);
     else if (chat_is_replying(pane->chat))
         queue_text(pane, text);
     else

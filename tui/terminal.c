@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <term.h>
 #include <termios.h>
 #include <unistd.h>
 #include <wchar.h>
@@ -112,10 +113,15 @@ static int open_screen(struct terminal *terminal, struct error *error)
         terminal->depth = COLOUR_256;
     if (terminal->screen == NULL)
         terminal->screen = newterm(NULL, stdout, stdin);
-    if (terminal->screen == NULL) {
-        const char *name = getenv("TERM");
-        return error_set(error, ERROR_INPUT, "TERM=%s: no such terminal is known here",
-                         name != NULL ? name : "");
+    const char *name = getenv("TERM") != NULL ? getenv("TERM") : "";
+    if (terminal->screen == NULL)
+        return error_set(error, ERROR_INPUT, "TERM=%s: no such terminal is known here", name);
+    char *place = tigetstr("cup");
+    if (place == NULL || place == (char *)-1) {
+        endwin();
+        delscreen(terminal->screen);
+        return error_set(error, ERROR_INPUT,
+                         "TERM=%s cannot place a cursor; use airo chat --plain", name);
     }
     raw();
     noecho();

@@ -22,7 +22,7 @@ struct item {
 struct transcript {
     struct item *items;
     size_t count, capacity;
-    bool follow, unseen;
+    bool follow, unseen, show_last;
     size_t top_item; /* when not following: the first row in view */
     int top_row;
     int rows, columns; /* as last drawn; columns of text */
@@ -96,6 +96,7 @@ static struct item *add_item(struct transcript *transcript, enum transcript_kind
     struct item *item = &transcript->items[transcript->count++];
     *item = (struct item){.kind = kind};
     item->wrap.markup = kind == TRANSCRIPT_REPLY;
+    item->wrap.lists = kind == TRANSCRIPT_REPLY || kind == TRANSCRIPT_USER;
     return item;
 }
 
@@ -278,6 +279,24 @@ void transcript_scroll_end(struct transcript *transcript, bool bottom)
         transcript_scroll(transcript, 0);
 }
 
+void transcript_show_last(struct transcript *transcript)
+{
+    transcript_scroll_end(transcript, true);
+    transcript->show_last = true; /* when the height is known: as it is drawn */
+}
+
+static void place_last(struct transcript *transcript)
+{
+    size_t last = transcript->count - 1;
+    bool wanted = transcript->show_last;
+    transcript->show_last = false;
+    if (!wanted || transcript->count == 0 || item_rows(transcript, last) <= transcript->rows)
+        return;
+    transcript->follow = false;
+    transcript->top_item = last;
+    transcript->top_row = item_gap(transcript, last);
+}
+
 bool transcript_at_bottom(const struct transcript *transcript)
 {
     return transcript->follow;
@@ -330,8 +349,8 @@ static void draw_line(struct terminal *terminal, const struct rect *text, int ro
         item->kind == TRANSCRIPT_REPLY ? line_styles[line->kind] : looks[item->kind].style;
     const char *bytes = item->wrap.shown.data + line->start;
     size_t length = line->end - line->start;
-    int used = line->continued ? item->wrap.hang : 0;
-    if (item->kind == TRANSCRIPT_TABLE && !line->continued) {
+    int used = line->indent;
+    if (item->kind == TRANSCRIPT_TABLE && line->indent == 0) {
         size_t name = text_fit(bytes, length, TRANSCRIPT_NAME_COLUMNS);
         used = terminal_put(terminal, text, row, 0, STYLE_KEY, bytes, name);
         bytes += name;
@@ -381,13 +400,14 @@ void transcript_draw(struct transcript *transcript, struct terminal *terminal,
     text.columns -= gutter(area) + 1;
     transcript->rows = area->rows;
     set_columns(transcript, text.columns < 1 ? 1 : text.columns);
+    place_last(transcript);
     size_t item, last_item;
     int row, last_row;
     bottom_place(transcript, &last_item, &last_row);
     /* Also when what was below has gone: never show less than there is. */
     if (!transcript->follow &&
         !is_before(transcript->top_item, transcript->top_row, last_item, last_row))
-        transcript->follow = true;
+        transcript_scroll_end(transcript, true);
     item = transcript->follow ? last_item : transcript->top_item;
     row = transcript->follow ? last_row : transcript->top_row;
     for (int at = 0; at < area->rows && item < transcript->count; at++) {

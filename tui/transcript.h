@@ -48,6 +48,8 @@ void transcript_grew(struct transcript *transcript);
 void transcript_scroll(struct transcript *transcript, int rows);
 void transcript_scroll_pages(struct transcript *transcript, int pages);
 void transcript_scroll_end(struct transcript *transcript, bool bottom);
+/* The end, but of a last item that is taller than the view, its beginning. */
+void transcript_show_last(struct transcript *transcript);
 bool transcript_at_bottom(const struct transcript *transcript);
 
 void transcript_draw(struct transcript *transcript, struct terminal *terminal,

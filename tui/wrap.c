@@ -8,18 +8,19 @@
 #include "tui/sanitize.h"
 
 static void add_line(struct wrap *wrap, size_t start, size_t end, enum wrap_kind kind,
-                     bool continued)
+                     int indent)
 {
     if (wrap->count == wrap->capacity) {
         wrap->capacity = wrap->capacity ? wrap->capacity * 2 : 16;
         wrap->lines = xreallocarray(wrap->lines, wrap->capacity, sizeof *wrap->lines);
     }
-    wrap->lines[wrap->count++] = (struct wrap_line){start, end, kind, continued};
+    wrap->lines[wrap->count++] = (struct wrap_line){start, end, kind, indent};
 }
 
 /* Greedy: fills a line with clusters, goes back to the last place where a break is allowed, or cuts
  * where there is none. Spaces hang over the edge. `breaks` NULL: cut anywhere (code). */
-static void break_lines(struct wrap *wrap, size_t from, const char *breaks, enum wrap_kind kind)
+static void break_lines(struct wrap *wrap, size_t from, const char *breaks, enum wrap_kind kind,
+                        int hang)
 {
     const char *text = wrap->shown.data + from;
     size_t length = wrap->shown.length - from, start = 0, last_break = 0;
@@ -30,10 +31,10 @@ static void break_lines(struct wrap *wrap, size_t from, const char *breaks, enum
         if (breaks != NULL && at > start && breaks[at])
             last_break = at;
         bool hangs = breaks != NULL && text[at] == ' ';
-        int room = wrap->columns - (start > 0 ? wrap->hang : 0);
-        if (column + columns > room && !hangs && at > start) {
+        int indent = start > 0 ? hang : 0;
+        if (column + columns > wrap->columns - indent && !hangs && at > start) {
             size_t cut = last_break > start ? last_break : at;
-            add_line(wrap, from + start, from + cut, kind, start > 0);
+            add_line(wrap, from + start, from + cut, kind, indent);
             at = start = cut;
             column = 0;
             continue;
@@ -41,7 +42,7 @@ static void break_lines(struct wrap *wrap, size_t from, const char *breaks, enum
         column += columns;
         at += bytes;
     }
-    add_line(wrap, from + start, from + length, kind, start > 0);
+    add_line(wrap, from + start, from + length, kind, start > 0 ? hang : 0);
 }
 
 static bool starts_with(const char *text, size_t length, const char *prefix)
@@ -90,6 +91,24 @@ static void add_shown(struct strbuf *shown, const char *text, size_t length)
     sanitize_text(shown, text + at, length - at, 0);
 }
 
+/* Columns before the text of a list's item: "- ", "* ", "12. ". */
+static int hang_of(const struct wrap *wrap, const char *text, size_t length)
+{
+    size_t at = 0;
+    if (!wrap->lists)
+        return wrap->hang;
+    while (at < length && text[at] == ' ')
+        at++;
+    size_t mark = at;
+    while (at < length && text[at] >= '0' && text[at] <= '9')
+        at++;
+    bool numbered = at > mark && at < length && (text[at] == '.' || text[at] == ')');
+    bool bulleted = at == mark && at < length && (text[at] == '-' || text[at] == '*');
+    if (!(numbered || bulleted) || at + 1 >= length || text[at + 1] != ' ')
+        return wrap->hang;
+    return (int)at + 2 < wrap->columns / 2 ? (int)at + 2 : wrap->hang;
+}
+
 static void add_paragraph(struct wrap *wrap, const char *text, size_t length)
 {
     size_t from = wrap->shown.length;
@@ -97,7 +116,7 @@ static void add_paragraph(struct wrap *wrap, const char *text, size_t length)
     add_shown(&wrap->shown, text, length);
     size_t shown = wrap->shown.length - from;
     if (shown == 0) {
-        add_line(wrap, from, from, kind, false);
+        add_line(wrap, from, from, kind, 0);
         return;
     }
     char *breaks = NULL;
@@ -105,7 +124,8 @@ static void add_paragraph(struct wrap *wrap, const char *text, size_t length)
         breaks = xmalloc(shown);
         text_line_breaks(wrap->shown.data + from, shown, breaks);
     }
-    break_lines(wrap, from, breaks, kind);
+    int hang = breaks != NULL ? hang_of(wrap, wrap->shown.data + from, shown) : 0;
+    break_lines(wrap, from, breaks, kind, hang);
     free(breaks);
 }
 

@@ -19,7 +19,7 @@ enum wrap_kind { WRAP_TEXT, WRAP_CODE, WRAP_FENCE, WRAP_HEADING, WRAP_SOURCE };
 struct wrap_line {
     size_t start, end; /* in `shown` */
     enum wrap_kind kind;
-    bool continued; /* not the first of its paragraph: drawn `hang` columns in */
+    int indent; /* columns that a line which is not its paragraph's first is drawn in */
 };
 
 /* Zero-initialise; wrap_free. */
@@ -29,7 +29,8 @@ struct wrap {
     size_t count, capacity;
     int columns;
     bool markup;      /* recognise headings, code fences and source lines */
-    int hang;         /* columns that continued lines are shorter by */
+    bool lists;       /* hang the lines of a list's items under their text */
+    int hang;         /* ... and those of any other paragraph so many columns in */
     size_t raw_seen;  /* bytes of the text that the lines cover */
     /* Up to here nothing changes any more: whole paragraphs. */
     size_t raw_done, shown_done, lines_done;

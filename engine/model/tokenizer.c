@@ -145,33 +145,18 @@ static void trim_end(const struct vocab *vocab, struct strbuf *out)
         strbuf_remove(out, out->length - size, size);
 }
 
-/* Bytes of the spaces that begin the text. A user-defined piece may begin with one. */
-static size_t leading_spaces(const struct vocab *vocab, const char *text, size_t length)
-{
-    size_t at = 0;
-    while (at < length) {
-        const char *unit;
-        size_t unit_length, size = next_unit(vocab, text + at, length - at, &unit, &unit_length);
-        if (unit_length != 1 || *unit != ' ')
-            break;
-        at += size;
-    }
-    return at;
-}
-
 /* The library's normaliser without its tables. Text that continues an earlier run keeps one of its
  * leading spaces, which separates it. */
 static void normalize(const struct vocab *vocab, const char *text, size_t length, bool whole,
                       struct strbuf *out)
 {
     bool squeeze = vocab->remove_extra_whitespaces;
-    size_t at = squeeze && whole ? leading_spaces(vocab, text, length) : 0;
-    if (at == length)
+    if (length == 0)
         return;
     if (whole && vocab->dummy_prefix)
         add_space(vocab, out);
     bool after_space = squeeze && whole;
-    while (at < length) {
+    for (size_t at = 0; at < length;) {
         const char *unit;
         size_t unit_length;
         at += next_unit(vocab, text + at, length - at, &unit, &unit_length);

@@ -6,9 +6,9 @@
  *     max   the largest score so far        sum   of exp(score - max)
  *     acc   [head_dim] sum of exp(score - max) * value
  * and when a block raises max, sum and acc are multiplied by exp(old - new). Segments are merged in
- * ascending order by the same rule. Where the borders lie depends on the position alone, so the bits
- * of a token do not depend on its batch or on the number of threads. With few queries the segments
- * are shared out to the threads as well, and merged afterwards.
+ * ascending order by the same rule. Where the borders lie depends on the position alone, so the
+ * bits of a token do not depend on its batch or on the number of threads. With few queries the
+ * segments are shared out to the threads as well, and merged afterwards.
  */
 #include <math.h>
 #include <stdatomic.h>
@@ -129,7 +129,7 @@ struct softmax {
 
 /* Queries that read the same keys: all heads of one key/value head, tokens of one sequence. */
 struct query_tile {
-    uint32_t count, longest; /* longest: positions that some query sees */
+    uint32_t count, longest;       /* longest: positions that some query sees */
     uint32_t seen[ATTEND_QUERIES]; /* positions that each query sees */
     uint32_t token[ATTEND_QUERIES], head[ATTEND_QUERIES];
     const uint32_t *pages;
@@ -234,9 +234,9 @@ static void block_values(const struct attend_job *job, const struct query_tile *
             uint32_t seen = tile->seen[j] > at ? tile->seen[j] - at : 0;
             seen = seen < rows ? seen : rows;
             if (seen > common)
-                job->backend->kernels->accumulate(
-                    &values, first + common, seen - common, &weights[j][at - begin + common],
-                    ATTEND_BLOCK, 1, states[j].acc, stride);
+                job->backend->kernels->accumulate(&values, first + common, seen - common,
+                                                  &weights[j][at - begin + common], ATTEND_BLOCK, 1,
+                                                  states[j].acc, stride);
         }
         at += rows;
     }

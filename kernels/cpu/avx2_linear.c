@@ -9,7 +9,7 @@
 #include "kernels/cpu/avx2.h"
 
 #define PREFETCH_BYTES 8192 /* see avx512_linear.c */
-#define INLINE static inline __attribute__((always_inline))
+#define INLINE         static inline __attribute__((always_inline))
 
 /* --- activations ------------------------------------------------------------------------------ */
 
@@ -40,12 +40,11 @@ INLINE void round_block(const __m256 *v, int8_t *values, float *scale, int32_t *
     __m256i q[4];
     for (int i = 0; i < 4; i++)
         q[i] = _mm256_cvtps_epi32(_mm256_mul_ps(v[i], inverse));
-    __m256i bytes = _mm256_packs_epi16(_mm256_packs_epi32(q[0], q[1]),
-                                       _mm256_packs_epi32(q[2], q[3]));
+    __m256i bytes =
+        _mm256_packs_epi16(_mm256_packs_epi32(q[0], q[1]), _mm256_packs_epi32(q[2], q[3]));
     bytes = _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
     _mm256_storeu_si256((__m256i *)values, bytes);
-    *negsum = -sum_of(_mm256_add_epi32(_mm256_add_epi32(q[0], q[1]),
-                                       _mm256_add_epi32(q[2], q[3])));
+    *negsum = -sum_of(_mm256_add_epi32(_mm256_add_epi32(q[0], q[1]), _mm256_add_epi32(q[2], q[3])));
     *scale = largest / 127.0f;
 }
 
@@ -251,9 +250,9 @@ INLINE void dense_tokens(const void *row, enum backend_dtype dtype, uint32_t in,
     for (uint32_t chain = 0; chain < 4 && k < in; chain++, k += 8)
         dense_add(row, dtype, k, in - k, x, x_stride, tokens, sums + chain);
     for (uint32_t t = 0; t < tokens; t++)
-        tile[t * STRIP_ROWS] = sum256(_mm256_add_ps(_mm256_add_ps(sums[4 * t], sums[4 * t + 1]),
-                                                    _mm256_add_ps(sums[4 * t + 2],
-                                                                  sums[4 * t + 3])));
+        tile[t * STRIP_ROWS] =
+            sum256(_mm256_add_ps(_mm256_add_ps(sums[4 * t], sums[4 * t + 1]),
+                                 _mm256_add_ps(sums[4 * t + 2], sums[4 * t + 3])));
 }
 
 INLINE void dense_strip(const uint8_t *weights, enum backend_dtype dtype, uint32_t rows,

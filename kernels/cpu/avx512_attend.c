@@ -15,8 +15,7 @@ INLINE __m512 load_values(const struct cpu_rows *rows, enum kv_type type, size_t
     if (type == KV_F32)
         return _mm512_maskz_loadu_ps(mask, (const float *)rows->values + at);
     if (type == KV_F16)
-        return _mm512_cvtph_ps(
-            _mm256_maskz_loadu_epi16(mask, (const uint16_t *)rows->values + at));
+        return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(mask, (const uint16_t *)rows->values + at));
     __m128i bytes = _mm_maskz_loadu_epi8(mask, (const int8_t *)rows->values + at);
     return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes));
 }
@@ -45,8 +44,8 @@ INLINE void score_rows(const struct cpu_rows *keys, enum kv_type type, uint32_t 
             __mmask16 mask = lanes(keys->head_dim - d);
             __m512 k = load_scaled(keys, type, first + i, d, mask);
             for (uint32_t j = 0; j < queries; j++)
-                sums[j] = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(mask, q + j * q_stride + d), k,
-                                          sums[j]);
+                sums[j] =
+                    _mm512_fmadd_ps(_mm512_maskz_loadu_ps(mask, q + j * q_stride + d), k, sums[j]);
         }
         for (uint32_t j = 0; j < queries; j++)
             scores[j * score_stride + i] = _mm512_reduce_add_ps(sums[j]);

@@ -7,11 +7,11 @@
 
 #include "kernels/cpu/avx512.h"
 
-/* Decoding waits for memory alone; asking this far ahead reads at the full rate of one core (measured:
- * 21 GB/s without, 28 with 2048, 36 with 8192, against 37 for a plain read). */
+/* Decoding waits for memory alone; asking this far ahead reads at the full rate of one core
+ * (measured: 21 GB/s without, 28 with 2048, 36 with 8192, against 37 for a plain read). */
 #define PREFETCH_BYTES 8192
 #define PART_BLOCKS    32 /* 19 KB of weights of two strips */
-#define INLINE static inline __attribute__((always_inline))
+#define INLINE         static inline __attribute__((always_inline))
 
 /* --- activations ------------------------------------------------------------------------------ */
 
@@ -124,10 +124,8 @@ INLINE void add_pair(const struct block *a, const struct block *b, const int8_t 
         right = _mm512_dpbusd_epi32(right, b->weights[i], four);
     }
     __m512 factor = _mm512_set1_ps(scale);
-    sums[0] =
-        _mm512_fmadd_ps(_mm512_cvtepi32_ps(left), _mm512_mul_ps(a->scale, factor), sums[0]);
-    sums[1] =
-        _mm512_fmadd_ps(_mm512_cvtepi32_ps(right), _mm512_mul_ps(b->scale, factor), sums[1]);
+    sums[0] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(left), _mm512_mul_ps(a->scale, factor), sums[0]);
+    sums[1] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(right), _mm512_mul_ps(b->scale, factor), sums[1]);
 }
 
 /* Blocks begin .. end - 1 of a strip for `tokens` (a constant where this is inlined) tokens; the

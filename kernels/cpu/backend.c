@@ -56,8 +56,8 @@ static int shape_check(const struct backend_shape *s, struct backend_error *erro
         s->max_tokens == 0 || s->max_tokens > 65536 || s->max_head_rows == 0 ||
         s->max_head_rows > 65536 || s->max_positions == 0 || s->max_positions > 1u << 30)
         return cpu_error(error, BACKEND_UNSUPPORTED,
-                         "%u tokens a page, %u a batch, %u head rows, %u positions",
-                         s->page_tokens, s->max_tokens, s->max_head_rows, s->max_positions);
+                         "%u tokens a page, %u a batch, %u head rows, %u positions", s->page_tokens,
+                         s->max_tokens, s->max_head_rows, s->max_positions);
     if (!(s->norm_eps >= 0) || !isfinite(s->norm_eps))
         return cpu_error(error, BACKEND_UNSUPPORTED, "norm_eps %g", (double)s->norm_eps);
     return 0;

@@ -5,7 +5,8 @@
  *   backend.c  open, close, memory        steps.c    the fused steps, over the pool
  *   load.c     host tensors -> weights    attend.c   online softmax over page tables
  *   pack.c     GPTQ -> strips             kv.c       pages
- *   reference.c, avx2*.c, avx512*.c       the inner kernels; the first is what the others must equal
+ *   reference.c, avx2*.c, avx512*.c       the inner kernels; the first is what the others must
+ * equal
  *
  * Every result of a token is computed in one fixed order, whatever stands beside it in the batch
  * and however many threads there are: a batch of one and a batch of eight give the same bits.
@@ -29,10 +30,10 @@ struct thread_pool;
 #define TILE_BLOCKS    8 /* see pack.h */
 #define TILE_SCALES    (TILE_BLOCKS * BLOCK_BYTES)
 #define TILE_ZEROS     (TILE_SCALES + TILE_BLOCKS * BLOCK_SCALES)
-#define ORDER_MAX      3   /* input orders in one step: q, k and v may each have their own */
-#define ATTEND_BLOCK   64  /* positions per turn of the online softmax */
+#define ORDER_MAX      3    /* input orders in one step: q, k and v may each have their own */
+#define ATTEND_BLOCK   64   /* positions per turn of the online softmax */
 #define ATTEND_SEGMENT 1024 /* positions summed on their own, then merged in order */
-#define ATTEND_QUERIES 8   /* queries that share one reading of keys and values */
+#define ATTEND_QUERIES 8    /* queries that share one reading of keys and values */
 
 /*
  * The order in which a GPTQ layer reads its inputs: sorted by group (stable), each group cut into
@@ -53,7 +54,7 @@ struct cpu_linear {
     enum cpu_form form;
     uint32_t in, out, strips;
     size_t bytes;
-    void *data; /* owned; FORM_DENSE [out, in], FORM_STRIPS [strips][strip_bytes] */
+    void *data;  /* owned; FORM_DENSE [out, in], FORM_STRIPS [strips][strip_bytes] */
     float *bias; /* owned; [strips * 16] or NULL */
 
     enum backend_dtype dtype; /* FORM_DENSE */
@@ -91,9 +92,9 @@ struct cpu_table {
 struct cpu_kv {
     enum kv_type type;
     uint32_t pages, page_tokens, head_dim, kv_heads, layers;
-    uint32_t row_scales; /* scales of a row */
+    uint32_t row_scales;                      /* scales of a row */
     size_t row_bytes, head_bytes, page_bytes; /* of one row, one head in a page, one page */
-    uint8_t **data;      /* [layers] */
+    uint8_t **data;                           /* [layers] */
 };
 
 /* Keys or values of one head in one page. */
@@ -156,9 +157,9 @@ struct backend_buffer {
 
 /* Sized by load_done for the largest step. */
 struct cpu_scratch {
-    float *normed; /* [max_tokens][hidden] */
-    float *tiles;  /* [threads][4][rows][16]; rows: the larger of max_tokens, max_head_rows */
-    float *logits; /* [max_head_rows][vocab] */
+    float *normed;   /* [max_tokens][hidden] */
+    float *tiles;    /* [threads][4][rows][16]; rows: the larger of max_tokens, max_head_rows */
+    float *logits;   /* [max_head_rows][vocab] */
     float *partials; /* of attention cut into segments; see attend.c */
     struct cpu_acts acts[ORDER_MAX];
 };

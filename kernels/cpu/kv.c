@@ -69,8 +69,7 @@ int cpu_kv_create(struct backend *backend, enum kv_type type, uint32_t pages,
             cpu_error(error, BACKEND_NO_MEMORY,
                       "cannot allocate %.1f MiB of keys and values for %llu tokens, %.1f MiB "
                       "available",
-                      bytes / 1048576.0,
-                      (unsigned long long)pages * kv->page_tokens,
+                      bytes / 1048576.0, (unsigned long long)pages * kv->page_tokens,
                       (double)cpu_memory_available() / 1048576.0);
             cpu_kv_free(kv);
             return -1;
@@ -101,10 +100,9 @@ void cpu_kv_rows(const struct cpu_kv *kv, uint32_t layer, uint32_t page, uint32_
                  struct cpu_rows *keys, struct cpu_rows *values)
 {
     struct head_parts parts = head_parts(kv, layer, page, head);
-    *keys = (struct cpu_rows){kv->type, kv->head_dim, kv->row_scales, parts.keys,
-                              parts.key_scales};
-    *values = (struct cpu_rows){kv->type, kv->head_dim, kv->row_scales, parts.values,
-                                parts.value_scales};
+    *keys = (struct cpu_rows){kv->type, kv->head_dim, kv->row_scales, parts.keys, parts.key_scales};
+    *values =
+        (struct cpu_rows){kv->type, kv->head_dim, kv->row_scales, parts.values, parts.value_scales};
 }
 
 /* value = scale * int8, scale = largest / 127 rounded to f16 first, so that the integers fit the
@@ -127,8 +125,7 @@ static void write_q8(int8_t *out, uint16_t *scales, const float *x, uint32_t n)
 }
 
 void cpu_kv_write(const struct cpu_kv *kv, const struct cpu_kernels *kernels, uint32_t layer,
-                  uint32_t page, uint32_t slot, uint32_t head, const float *key,
-                  const float *value)
+                  uint32_t page, uint32_t slot, uint32_t head, const float *key, const float *value)
 {
     struct head_parts parts = head_parts(kv, layer, page, head);
     void *key_row = parts.keys + slot * kv->row_bytes;

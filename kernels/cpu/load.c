@@ -41,9 +41,12 @@ static void linear_shape(const struct backend_shape *shape, enum linear_slot slo
 {
     uint32_t attention = shape->heads * shape->head_dim, kv = shape->kv_heads * shape->head_dim;
     const uint32_t table[LINEAR_SLOTS][2] = {
-        [LINEAR_Q] = {shape->hidden, attention},  [LINEAR_K] = {shape->hidden, kv},
-        [LINEAR_V] = {shape->hidden, kv},         [LINEAR_O] = {attention, shape->hidden},
-        [LINEAR_GATE] = {shape->hidden, shape->ffn}, [LINEAR_UP] = {shape->hidden, shape->ffn},
+        [LINEAR_Q] = {shape->hidden, attention},
+        [LINEAR_K] = {shape->hidden, kv},
+        [LINEAR_V] = {shape->hidden, kv},
+        [LINEAR_O] = {attention, shape->hidden},
+        [LINEAR_GATE] = {shape->hidden, shape->ffn},
+        [LINEAR_UP] = {shape->hidden, shape->ffn},
         [LINEAR_DOWN] = {shape->ffn, shape->hidden},
     };
     *in = table[slot][0];
@@ -67,22 +70,20 @@ static int linear_check(const struct backend *backend, uint32_t layer, enum line
         return cpu_error(error, BACKEND_FAILED, "layer %u: linear %u is [%u, %u], not [%u, %u]",
                          layer, (unsigned)slot, linear->out, linear->in, out, in);
     const struct backend_tensor *bias = &linear->bias, *dense = &linear->dense;
-    if (bias->data != NULL &&
-        ((size_t)bias->rows * bias->cols != out || !dtype_known(bias->dtype)))
+    if (bias->data != NULL && ((size_t)bias->rows * bias->cols != out || !dtype_known(bias->dtype)))
         return cpu_error(error, BACKEND_FAILED, "layer %u: the bias is not [%u]", layer, out);
     if (dense->data != NULL)
         return dense->rows == out && dense->cols == in && dtype_known(dense->dtype)
                    ? 0
-                   : cpu_error(error, BACKEND_FAILED, "layer %u: the weight is not [%u, %u]",
-                               layer, out, in);
+                   : cpu_error(error, BACKEND_FAILED, "layer %u: the weight is not [%u, %u]", layer,
+                               out, in);
     if (linear->qweight == NULL || linear->qzeros == NULL || linear->scales == NULL)
         return cpu_error(error, BACKEND_FAILED, "layer %u: linear %u has no weights", layer,
                          (unsigned)slot);
     if (in % 8 != 0 || out % 8 != 0 || linear->groups == 0 || linear->groups > in ||
         (linear->g_idx == NULL && linear->group_size == 0) || linear->zero_offset > 1)
-        return cpu_error(error, BACKEND_FAILED,
-                         "layer %u: [%u, %u] in %u groups of %u is not GPTQ", layer, out, in,
-                         linear->groups, linear->group_size);
+        return cpu_error(error, BACKEND_FAILED, "layer %u: [%u, %u] in %u groups of %u is not GPTQ",
+                         layer, out, in, linear->groups, linear->group_size);
     return 0;
 }
 

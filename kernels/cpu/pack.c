@@ -81,8 +81,7 @@ static void blocks_start(struct cpu_order *order, uint32_t *counts, uint32_t gro
 }
 
 /* Inputs go to their groups in ascending order: a stable sort by group. */
-static void order_fill(struct cpu_order *order, const struct backend_linear *linear,
-                       uint32_t *next)
+static void order_fill(struct cpu_order *order, const struct backend_linear *linear, uint32_t *next)
 {
     for (uint32_t input = 0; input < linear->in; input++) {
         uint32_t *block = &next[group_of(linear, input)];

@@ -121,8 +121,7 @@ static void accumulate(const struct cpu_rows *values, uint32_t first, uint32_t c
     for (uint32_t j = 0; j < queries; j++)
         for (uint32_t i = 0; i < count; i++)
             for (uint32_t d = 0; d < values->head_dim; d++)
-                sums[j * sum_stride + d] +=
-                    p[j * p_stride + i] * row_value(values, first + i, d);
+                sums[j * sum_stride + d] += p[j * p_stride + i] * row_value(values, first + i, d);
 }
 
 static float exp_sum(float *s, uint32_t n, float max)

@@ -46,8 +46,7 @@ static int step_error(struct backend *backend, const char *step, const char *why
     return -1;
 }
 
-static int check_batch(struct backend *backend, const char *step,
-                       const struct backend_batch *batch)
+static int check_batch(struct backend *backend, const char *step, const struct backend_batch *batch)
 {
     if (!backend->ready)
         return step_error(backend, step, "the model is not loaded");
@@ -170,8 +169,8 @@ static void do_strips(const struct linear_job *job, uint32_t which, uint32_t str
         finish_tile(job, which, strip + i, tiles + i * next, up + i * next);
 }
 
-/* Takes a run of strips: long ones first, so that a thread reads one stretch of memory, then shorter
- * ones, so that all end together. Returns how many, from *first on. */
+/* Takes a run of strips: long ones first, so that a thread reads one stretch of memory, then
+ * shorter ones, so that all end together. Returns how many, from *first on. */
 static uint32_t take_strips(struct linear_job *job, uint32_t all, unsigned threads, uint32_t *first)
 {
     uint32_t at = atomic_load_explicit(&job->next, memory_order_relaxed), count;
@@ -189,8 +188,8 @@ static uint32_t take_strips(struct linear_job *job, uint32_t all, unsigned threa
 static void strips(struct linear_job *job, unsigned thread, unsigned threads)
 {
     const struct backend_shape *shape = &job->backend->shape;
-    size_t rows = shape->max_tokens > shape->max_head_rows ? shape->max_tokens
-                                                           : shape->max_head_rows;
+    size_t rows =
+        shape->max_tokens > shape->max_head_rows ? shape->max_tokens : shape->max_head_rows;
     float *tiles = job->backend->scratch.tiles + thread * 4 * rows * STRIP_ROWS;
     uint32_t layers = job->finish == FINISH_SILU_MUL ? 1 : job->count, all = 0, first, count;
     for (uint32_t i = 0; i < layers; i++)
@@ -348,8 +347,8 @@ static void head_work(void *argument, unsigned thread, unsigned threads)
     uint32_t hidden = backend->shape.hidden;
     for (uint32_t i = thread; i < job->count; i += threads)
         backend->kernels->rmsnorm(backend->scratch.normed + (size_t)i * hidden,
-                                  job->x->data + (size_t)job->rows[i] * hidden,
-                                  backend->final_norm, hidden, backend->shape.norm_eps);
+                                  job->x->data + (size_t)job->rows[i] * hidden, backend->final_norm,
+                                  hidden, backend->shape.norm_eps);
     thread_pool_barrier(backend->pool);
     strips(&job->strips, thread, threads);
 }

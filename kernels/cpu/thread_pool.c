@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define THREADS_MAX 1024
-#define SPINS       20000 /* pauses before sleeping: about half a millisecond */
+#define THREADS_MAX   1024
+#define SPINS         20000 /* pauses before sleeping: about half a millisecond */
 #define BARRIER_SPINS 4000
 
 struct worker {
@@ -24,12 +24,12 @@ struct thread_pool {
     unsigned threads, started;
     thread_pool_work *work;
     void *argument;
-    struct worker *workers;                   /* [threads - 1] */
-    pthread_mutex_t lock;                     /* for sleeping only */
-    pthread_cond_t wake;                      /* a new turn */
-    _Alignas(64) atomic_uint turn;            /* counts runs; work and argument are set before */
-    _Alignas(64) atomic_uint running;         /* workers that have not finished this turn */
-    _Alignas(64) atomic_uint arrived;         /* at the barrier */
+    struct worker *workers;           /* [threads - 1] */
+    pthread_mutex_t lock;             /* for sleeping only */
+    pthread_cond_t wake;              /* a new turn */
+    _Alignas(64) atomic_uint turn;    /* counts runs; work and argument are set before */
+    _Alignas(64) atomic_uint running; /* workers that have not finished this turn */
+    _Alignas(64) atomic_uint arrived; /* at the barrier */
     _Alignas(64) atomic_uint barrier_turn;
     _Alignas(64) atomic_uint sleepers;
     atomic_bool closing;
@@ -111,8 +111,7 @@ static void *worker_main(void *argument)
 static bool first_of_core(int cpu)
 {
     char path[96];
-    snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list",
-             cpu);
+    snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", cpu);
     FILE *file = fopen(path, "re");
     int first = cpu;
     if (file != NULL) {

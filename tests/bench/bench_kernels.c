@@ -123,7 +123,7 @@ static void load_layer(struct bench *bench, uint32_t layer, const float *norm)
     static const struct {
         uint32_t in, out;
         bool new_order;
-    } slots[LINEAR_SLOTS] = {{HIDDEN, HIDDEN, true}, {HIDDEN, HIDDEN, false},
+    } slots[LINEAR_SLOTS] = {{HIDDEN, HIDDEN, true},  {HIDDEN, HIDDEN, false},
                              {HIDDEN, HIDDEN, false}, {HIDDEN, HIDDEN, true},
                              {HIDDEN, FFN, true},     {HIDDEN, FFN, false},
                              {FFN, HIDDEN, true}};
@@ -163,11 +163,18 @@ static void bench_open(struct bench *bench, const struct backend_options *option
 {
     struct backend_error error;
     bench->ops = backend_cpu();
-    bench->shape = (struct backend_shape){
-        .layers = bench->layers, .hidden = HIDDEN,       .heads = HEADS,
-        .kv_heads = HEADS,       .head_dim = DIM,        .ffn = FFN,
-        .vocab = VOCAB,          .norm_eps = 1e-5f,      .max_tokens = CHUNK,
-        .max_head_rows = 8,      .max_positions = CONTEXT, .page_tokens = PAGE};
+    bench->shape = (struct backend_shape){.layers = bench->layers,
+                                          .hidden = HIDDEN,
+                                          .heads = HEADS,
+                                          .kv_heads = HEADS,
+                                          .head_dim = DIM,
+                                          .ffn = FFN,
+                                          .vocab = VOCAB,
+                                          .norm_eps = 1e-5f,
+                                          .max_tokens = CHUNK,
+                                          .max_head_rows = 8,
+                                          .max_positions = CONTEXT,
+                                          .page_tokens = PAGE};
     check(bench->ops->open(&bench->backend, &bench->shape, options, &error), error.message);
     float *norm = take(HIDDEN * sizeof *norm);
     for (int i = 0; i < HIDDEN; i++)
@@ -255,8 +262,8 @@ static void report(struct bench *bench)
     double bytes = weights + kv * (bench->context + 1);
     printf("%s, %u layers, group %u%s%s, context %u, weights %.3f GB, kv %.3f GB\n",
            bench->ops->describe(bench->backend), bench->layers, bench->group,
-           bench->plain ? "" : ", act-order", bench->symmetric ? ", symmetric" : "",
-           bench->context, weights * 1e-9, kv * bench->context * 1e-9);
+           bench->plain ? "" : ", act-order", bench->symmetric ? ", symmetric" : "", bench->context,
+           weights * 1e-9, kv * bench->context * 1e-9);
     printf("bandwidth  %7.2f GB/s\n", roof * 1e-9);
     printf("decode     %7.2f tokens/s (median %.2f)  %.2f GB/s  %.0f%% of the bandwidth\n",
            decode.best, decode.median, bytes * decode.best * 1e-9,
@@ -264,8 +271,8 @@ static void report(struct bench *bench)
     static const uint32_t batches[] = {2, 4, 8, 32, 128, 256};
     for (size_t i = 0; i < sizeof batches / sizeof batches[0]; i++) {
         struct rate fast = rate(bench, batches[i], batches[i] <= 8 ? batches[i] : 1);
-        printf("%3u tokens %7.2f tokens/s (median %.2f)  %.2f times decode\n", batches[i], fast.best,
-               fast.median, fast.best / decode.best);
+        printf("%3u tokens %7.2f tokens/s (median %.2f)  %.2f times decode\n", batches[i],
+               fast.best, fast.median, fast.best / decode.best);
     }
 }
 

@@ -74,8 +74,9 @@ static void fill_bytes(struct maker *maker, void *data, size_t bytes, enum fill 
         order_words(maker, words, (uint32_t)(bytes / 4));
     else if (fill == FILL_RANDOM || fill == FILL_ZEROS)
         for (size_t i = 0; i < bytes / 4; i++)
-            words[i] = fill == FILL_ZEROS && maker->symmetric ? 0x77777777u
-                                                              : (uint32_t)(next_random(maker) >> 32);
+            words[i] = fill == FILL_ZEROS && maker->symmetric
+                           ? 0x77777777u
+                           : (uint32_t)(next_random(maker) >> 32);
     else
         for (size_t i = 0; i < bytes / 2; i++)
             halves[i] = fill == FILL_ONES ? 0x3C00 : random_half(maker, size, fill == FILL_SIGNED);
@@ -200,8 +201,7 @@ static void write_config(const struct maker *maker)
     file = create(maker, "quantize_config.json");
     fprintf(file,
             "{\n  \"bits\": 4,\n  \"group_size\": %u,\n  \"desc_act\": %s,\n  \"sym\": %s\n}\n",
-            maker->group, maker->act_order ? "true" : "false",
-            maker->symmetric ? "true" : "false");
+            maker->group, maker->act_order ? "true" : "false", maker->symmetric ? "true" : "false");
     finish(file, "quantize_config.json");
 }
 

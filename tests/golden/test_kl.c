@@ -109,18 +109,20 @@ static bool run(const struct setup *setup, score_row row, void *user)
     return true;
 }
 
-static void check(const struct table *reference, const struct setup *setup, double limit)
+/* False when it could not run here. */
+static bool check(const struct table *reference, const struct setup *setup, double limit)
 {
     struct divergence divergence = {.reference = reference};
     if (!run(setup, add_row, &divergence)) {
         print_message("%-40s %-9s not on this CPU\n", setup->directory, setup->kernels);
-        return;
+        return false;
     }
     double mean = divergence.sum / (double)setup->count;
     print_message("%-40s %-9s %-4s mean %.1e, worst %.1e\n", setup->directory, setup->kernels,
                   kv_type_name(setup->kv_type), mean, divergence.worst);
     assert_true(mean >= -1e-6);
     assert_true(mean <= limit);
+    return true;
 }
 
 static const char *const fast[] = {"avx2", "avx512"};
@@ -131,15 +133,17 @@ static void vaquita_stays_near_the_reference(void **state)
     struct table reference = {.count = TOKENS};
     struct setup setup = {"models/vaquita", "reference", KV_F32, TOKENS, true};
     run(&setup, keep_row, &reference);
-    setup.kv_type = KV_Q8;
-    check(&reference, &setup, 5e-3);
+    bool any = false;
     for (size_t i = 0; i < sizeof fast / sizeof fast[0]; i++) {
         setup.kernels = fast[i];
         for (int type = 0; type < KV_TYPES; type++) {
             setup.kv_type = (enum kv_type)type;
-            check(&reference, &setup, type == KV_Q8 ? 5e-3 : 1e-3);
+            any |= check(&reference, &setup, type == KV_Q8 ? 5e-3 : 1e-3);
         }
     }
+    setup = (struct setup){"models/vaquita", "reference", KV_Q8, TOKENS, true};
+    if (!any)
+        check(&reference, &setup, 5e-3);
     free(reference.rows);
 }
 

@@ -3,8 +3,8 @@
  * formulas in double, and batches against single tokens.
  *
  * Tolerances, relative to the root mean square of the result: fp32 pages 2e-5 (sums of a few
- * hundred terms, and exp to 2 ulp); f16 pages 1e-3 (11 bits a value); q8 pages 1.5e-2 (an error of at
- * most max / 254 per value).
+ * hundred terms, and exp to 2 ulp); f16 pages 1e-3 (11 bits a value); q8 pages 1.5e-2 (an error of
+ * at most max / 254 per value).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -142,8 +142,8 @@ static void scene_step(struct scene *scene, double tolerance, const char *what)
     for (uint32_t t = 0; t < batch->n; t++)
         for (uint32_t head = 0; head < s->heads; head++) {
             size_t at = t * width + (size_t)head * s->head_dim;
-            attend_double(want, scene->model, q + at, head,
-                          &scene->history[batch->sequences[t]], batch->positions[t]);
+            attend_double(want, scene->model, q + at, head, &scene->history[batch->sequences[t]],
+                          batch->positions[t]);
             for (uint32_t d = 0; d < s->head_dim; d++) {
                 double off = fabs((double)kernel_data(run->a)[at + d] - want[d]);
                 worst = off > worst || isnan(off) ? off : worst;
@@ -212,8 +212,11 @@ static void grouped_queries(void **state)
 static void long_context(void **state)
 {
     (void)state;
-    struct kernel_options options = {.weights = WEIGHTS_F32, .heads = 2, .head_dim = 16,
-                                     .max_positions = 2600, .page_tokens = 32};
+    struct kernel_options options = {.weights = WEIGHTS_F32,
+                                     .heads = 2,
+                                     .head_dim = 16,
+                                     .max_positions = 2600,
+                                     .page_tokens = 32};
     struct kernel_model *model = kernel_model_make(&options, 23);
     for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
         struct scene many, one;
@@ -301,9 +304,15 @@ static void batches_do_not_matter(void **state)
 {
     (void)state;
     for (int weights = WEIGHTS_GPTQ; weights <= WEIGHTS_BF16; weights++) {
-        struct kernel_options options = {.layers = 2, .hidden = 128, .heads = 4, .kv_heads = 2,
-                                         .head_dim = 32, .ffn = 200, .group_size = 32,
-                                         .order = ORDER_SHARED, .table = BACKEND_F16};
+        struct kernel_options options = {.layers = 2,
+                                         .hidden = 128,
+                                         .heads = 4,
+                                         .kv_heads = 2,
+                                         .head_dim = 32,
+                                         .ffn = 200,
+                                         .group_size = 32,
+                                         .order = ORDER_SHARED,
+                                         .table = BACKEND_F16};
         options.weights = (enum kernel_weights)weights;
         struct kernel_model *model = kernel_model_make(&options, 29);
         for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
@@ -341,8 +350,13 @@ static void batches_do_not_matter(void **state)
 static void decoders_agree(void **state)
 {
     (void)state;
-    struct kernel_options options = {.layers = 3, .hidden = 256, .heads = 8, .head_dim = 32,
-                                     .ffn = 352, .group_size = 32, .order = ORDER_OWN,
+    struct kernel_options options = {.layers = 3,
+                                     .hidden = 256,
+                                     .heads = 8,
+                                     .head_dim = 32,
+                                     .ffn = 352,
+                                     .group_size = 32,
+                                     .order = ORDER_OWN,
                                      .table = BACKEND_F16};
     struct kernel_model *model = kernel_model_make(&options, 31);
     struct kernel_run reference, fast;
@@ -415,14 +429,10 @@ static void memory_is_counted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(head_dims),
-        cmocka_unit_test(grouped_queries),
-        cmocka_unit_test(long_context),
-        cmocka_unit_test(copied_pages),
-        cmocka_unit_test(unwritten_rows),
-        cmocka_unit_test(batches_do_not_matter),
-        cmocka_unit_test(decoders_agree),
-        cmocka_unit_test(bad_batches_are_refused),
+        cmocka_unit_test(head_dims),         cmocka_unit_test(grouped_queries),
+        cmocka_unit_test(long_context),      cmocka_unit_test(copied_pages),
+        cmocka_unit_test(unwritten_rows),    cmocka_unit_test(batches_do_not_matter),
+        cmocka_unit_test(decoders_agree),    cmocka_unit_test(bad_batches_are_refused),
         cmocka_unit_test(memory_is_counted),
     };
     return cmocka_run_group_tests_name("attend", tests, NULL, NULL);

@@ -42,8 +42,7 @@ static void assert_near(const float *got, const double *want, size_t count, doub
     double mean = sqrt(size / (double)count) + 1e-9;
     double relative = sqrt(distance) / (sqrt(size) + 1e-9);
     if (!(relative <= tolerance) || !(worst <= 5 * tolerance * mean))
-        fail_msg("%s: relative distance %.3g, worst %.3g of rms %.3g", what, relative, worst,
-                 mean);
+        fail_msg("%s: relative distance %.3g, worst %.3g of rms %.3g", what, relative, worst, mean);
 }
 
 static void fill(float *x, size_t count, uint64_t seed)
@@ -221,8 +220,12 @@ static void awkward_shapes(void **state)
     options.order = ORDER_SHARED;
     options.bias = true;
     check_sets(&options, "72 x 88, act-order, bias");
-    check_sets(&(struct kernel_options){.hidden = 40, .heads = 5, .head_dim = 8, .ffn = 24,
-                                        .group_size = 128, .order = ORDER_SHARED},
+    check_sets(&(struct kernel_options){.hidden = 40,
+                                        .heads = 5,
+                                        .head_dim = 8,
+                                        .ffn = 24,
+                                        .group_size = 128,
+                                        .order = ORDER_SHARED},
                "one short group");
 }
 
@@ -283,8 +286,8 @@ static void check_tables(const struct kernel_model *model, struct kernel_run *ru
     assert_int_equal(run->ops->head(run->backend, rows, 5, run->x, &logits), 0);
     double *x = calloc(s->hidden, sizeof *x), *y = calloc(s->vocab, sizeof *y);
     for (uint32_t i = 0; i < 5; i++) {
-        norm_double(x, kernel_data(run->x) + rows[i] * s->hidden,
-                    kernel_norm(model, 2 * s->layers), s->hidden, (double)s->norm_eps);
+        norm_double(x, kernel_data(run->x) + rows[i] * s->hidden, kernel_norm(model, 2 * s->layers),
+                    s->hidden, (double)s->norm_eps);
         linear_double(y, &head, x);
         assert_near(logits + (size_t)i * s->vocab, y, s->vocab, EXACT, "head");
     }
@@ -347,9 +350,14 @@ static void refusals(void **state)
         struct backend_error error = {0};
         struct backend_options options = {.threads = 1, .kernels = names[i]};
         assert_int_equal(ops->open(&backend, &model->shape, &options, &error), 0);
-        struct backend_linear l = {.in = q->in, .out = q->out, .qweight = q->qweight,
-                                   .qzeros = q->qzeros, .scales = q->scales, .groups = q->groups,
-                                   .group_size = 32, .zero_offset = 1};
+        struct backend_linear l = {.in = q->in,
+                                   .out = q->out,
+                                   .qweight = q->qweight,
+                                   .qzeros = q->qzeros,
+                                   .scales = q->scales,
+                                   .groups = q->groups,
+                                   .group_size = 32,
+                                   .zero_offset = 1};
         l.out = q->out + 8;
         assert_int_equal(ops->load_linear(backend, 0, LINEAR_Q, &l, &error), -1);
         assert_int_equal(error.code, BACKEND_FAILED);
@@ -372,11 +380,9 @@ static void refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(orders),       cmocka_unit_test(group_sizes),
-        cmocka_unit_test(awkward_shapes), cmocka_unit_test(zeros),
-        cmocka_unit_test(dense_layers), cmocka_unit_test(zero_sixteen),
-        cmocka_unit_test(tables),       cmocka_unit_test(silu_limits),
-        cmocka_unit_test(refusals),
+        cmocka_unit_test(orders), cmocka_unit_test(group_sizes),  cmocka_unit_test(awkward_shapes),
+        cmocka_unit_test(zeros),  cmocka_unit_test(dense_layers), cmocka_unit_test(zero_sixteen),
+        cmocka_unit_test(tables), cmocka_unit_test(silu_limits),  cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests_name("linear", tests, NULL, NULL);
 }

@@ -54,12 +54,21 @@ static int run(void *user)
     return result == 0 ? 0 : 1;
 }
 
+static bool shows_one_of(struct pty_screen *screen, void *user)
+{
+    const char *const *signs = user;
+    for (int i = 0; i < 3; i++)
+        if (pty_screen_shows(screen, signs[i]))
+            return true;
+    return false;
+}
+
 struct pty_screen *chat_child_start(int rows, int columns, const struct pty_variable *variables,
                                     struct chat_child *child)
 {
     struct pty_screen *screen = pty_screen_start(rows, columns, variables, run, child);
-    if (!pty_screen_wait_text(screen, child->load_steps > 0 ? "loading" : "›"))
-        fprintf(stderr, "the chat did not start\n");
+    static const char *const signs[] = {"›", "loading", "airo: "};
+    pty_screen_wait(screen, shows_one_of, (void *)(uintptr_t)signs);
     return screen;
 }
 

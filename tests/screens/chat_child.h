@@ -20,7 +20,7 @@ struct chat_child {
     bool load_forever;    /* until it is cancelled */
 };
 
-/* Starts it and waits until the composer is there (with load_steps: until the bar is). */
+/* Starts it and waits until the composer is there, or the loading bar, or an error. */
 struct pty_screen *chat_child_start(int rows, int columns, const struct pty_variable *variables,
                                     struct chat_child *child);
 

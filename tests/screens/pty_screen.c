@@ -18,7 +18,7 @@
 #include "engine/base/alloc.h"
 #include "engine/base/utf8.h"
 
-#define DEADLINE_MS 60000
+#define DEADLINE_MS 30000
 #define SYNC_QUERY  "\033[?2026$p"
 #define SYNC_ANSWER "\033[?2026;2$y"
 #define FRAME_BEGIN "\033[?2026h"

@@ -302,6 +302,49 @@ static void history_outlives_the_program(void **state)
     rmdir(directory);
 }
 
+static void an_inputrc_is_obeyed(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/airo-inputrc-XXXXXX";
+    static const char lines[] = "set editing-mode vi\nset bell-style audible\n"
+                                "set show-mode-in-prompt on\n\"\\C-g\": \"macro\"\n";
+    int fd = mkstemp(path);
+    assert_int_equal(write(fd, lines, sizeof lines - 1), (ssize_t)sizeof lines - 1);
+    close(fd);
+    const struct pty_variable variables[] = {{"INPUTRC", path}, {NULL, NULL}};
+    struct chat_child child = {.script = script};
+    struct pty_screen *screen = chat_child_start(24, 80, variables, &child);
+    pty_screen_type(screen, "abc\033");
+    assert_true(pty_screen_wait_text(screen, "› abc"));
+    pty_screen_type(screen, "0x");
+    assert_true(pty_screen_wait_text(screen, "› bc"));
+    pty_screen_type(screen, "hhhh"); /* at the start: readline would ring */
+    pty_screen_type(screen, "A!");
+    assert_true(pty_screen_wait_text(screen, "› bc!"));
+    pty_screen_type(screen, "\007");
+    assert_true(pty_screen_wait_text(screen, "› bc!macro"));
+    assert_int_equal(pty_screen_state(screen)->bells, 0);
+    pty_screen_type(screen, CTRL_C);
+    leave(screen);
+    unlink(path);
+}
+
+static void a_dumb_terminal_is_refused(void **state)
+{
+    (void)state;
+    static const struct pty_variable dumb[] = {{"TERM", "dumb"}, {NULL, NULL}};
+    static const struct pty_variable unknown[] = {{"TERM", "nosuch"}, {NULL, NULL}};
+    struct chat_child child = {.script = script};
+    struct pty_screen *screen = chat_child_start(24, 80, dumb, &child);
+    assert_int_equal(WEXITSTATUS(pty_screen_wait_exit(screen)), 1);
+    assert_true(pty_screen_shows(screen, "airo: TERM=dumb cannot place a cursor"));
+    pty_screen_free(screen);
+    screen = chat_child_start(24, 80, unknown, &child);
+    assert_int_equal(WEXITSTATUS(pty_screen_wait_exit(screen)), 1);
+    assert_true(pty_screen_shows(screen, "airo: TERM=nosuch: no such terminal"));
+    pty_screen_free(screen);
+}
+
 static void tab_completes(void **state)
 {
     (void)state;
@@ -472,6 +515,21 @@ static void a_key_is_echoed_within_a_few_frames(void **state)
     leave(screen);
 }
 
+/* Text that comes faster than frames are due is drawn by the frame, not by the piece. */
+static void frames_are_fewer_than_pieces(void **state)
+{
+    (void)state;
+    char *text = numbered(500); /* 1,600 pieces */
+    struct chat_child child = {.script = text, .piece_ms = 1, .context = 1u << 20};
+    struct pty_screen *screen = start(24, 80, &child);
+    unsigned long frames = pty_screen_frames(screen);
+    ask(screen, "count");
+    assert_true(pty_screen_wait_text(screen, "line 500."));
+    assert_true(pty_screen_frames(screen) - frames < 400);
+    free(text);
+    leave(screen);
+}
+
 /* --- commands -------------------------------------------------------------------------------- */
 
 static void help_and_settings(void **state)
@@ -492,6 +550,9 @@ static void help_and_settings(void **state)
     assert_true(pty_screen_wait_text(screen, "no command /hlep; /help"));
     ask(screen, "/set");
     assert_true(pty_screen_wait_text(screen, "top-k"));
+    pty_screen_resize(screen, 12, 60);
+    ask(screen, "/help"); /* taller than the view: its beginning */
+    assert_true(pty_screen_wait_text(screen, "Enter                 send;"));
     ask(screen, "/quit");
     assert_int_equal(pty_screen_wait_exit(screen), 0);
     pty_screen_free(screen);
@@ -639,6 +700,8 @@ int main(void)
         cmocka_unit_test(a_small_paste_is_inert),
         cmocka_unit_test(a_large_paste_is_one_edit),
         cmocka_unit_test(history_outlives_the_program),
+        cmocka_unit_test(an_inputrc_is_obeyed),
+        cmocka_unit_test(a_dumb_terminal_is_refused),
         cmocka_unit_test(tab_completes),
         cmocka_unit_test(cancel_keeps_what_came),
         cmocka_unit_test(escape_stops_a_reply),
@@ -647,6 +710,7 @@ int main(void)
         cmocka_unit_test(retry_and_continue),
         cmocka_unit_test(the_view_is_not_yanked),
         cmocka_unit_test(a_key_is_echoed_within_a_few_frames),
+        cmocka_unit_test(frames_are_fewer_than_pieces),
         cmocka_unit_test(help_and_settings),
         cmocka_unit_test(documents_and_saving),
         cmocka_unit_test(every_way_out_restores_the_terminal),

@@ -614,6 +614,7 @@ static void wrong_files_are_refused(void **state)
     REFUSE(PIECE_UNK BPE "\x1A\x03\x12\x01x", "precompiled_charsmap");
     REFUSE(PIECE_UNK BPE "\x2A\x03\x12\x01x", "precompiled_charsmap");
     REFUSE(PIECE_UNK BPE "\x1A\x02\x1D\x01", "malformed");
+    REFUSE(PIECE_UNK BPE "\x2A\x01", "malformed");
     REFUSE(PIECE_UNK BPE "\x18\x01", "field 3 has wire type 0");
     REFUSE(PIECE_UNK BPE "\x0B", "malformed");
     REFUSE("\x0A\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01", "malformed");

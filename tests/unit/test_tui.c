@@ -164,6 +164,27 @@ static void code_is_kept_verbatim(void **state)
     wrap_free(&wrap);
 }
 
+static void items_of_a_list_hang(void **state)
+{
+    (void)state;
+    const char *text = "- one twos\n 10. one two\n-one two\n--- a b c d\nplain text here";
+    static const struct {
+        const char *line;
+        int indent;
+    } lines[] = {{"- one ", 0}, {"twos", 2}, {" 10. one ", 0}, {"two", 0}, {"-one two", 0},
+                 {"--- a b c ", 0}, {"d", 0}, {"plain ", 0}, {"text here", 0}};
+    struct wrap wrap = {.lists = true};
+    wrap_update(&wrap, text, strlen(text), 9);
+    assert_int_equal(wrap.count, sizeof lines / sizeof lines[0]);
+    for (size_t i = 0; i < wrap.count; i++) {
+        size_t length = wrap.lines[i].end - wrap.lines[i].start;
+        assert_int_equal(length, strlen(lines[i].line));
+        assert_memory_equal(wrap.shown.data + wrap.lines[i].start, lines[i].line, length);
+        assert_int_equal(wrap.lines[i].indent, lines[i].indent);
+    }
+    wrap_free(&wrap);
+}
+
 /* However a text comes, the lines are the same as when it comes at once. */
 static void streaming_gives_the_same_lines(void **state)
 {
@@ -181,6 +202,7 @@ static void streaming_gives_the_same_lines(void **state)
             assert_int_equal(whole.lines[i].start, grown.lines[i].start);
             assert_int_equal(whole.lines[i].end, grown.lines[i].end);
             assert_int_equal(whole.lines[i].kind, grown.lines[i].kind);
+            assert_int_equal(whole.lines[i].indent, grown.lines[i].indent);
         }
         wrap_free(&whole);
         wrap_free(&grown);
@@ -299,6 +321,7 @@ int main(void)
         cmocka_unit_test(random_input_ends),
         cmocka_unit_test(words_are_wrapped),
         cmocka_unit_test(code_is_kept_verbatim),
+        cmocka_unit_test(items_of_a_list_hang),
         cmocka_unit_test(streaming_gives_the_same_lines),
         cmocka_unit_test(the_cursor_stands_after_its_text),
         cmocka_unit_test(pastes_fold_and_unfold),
