@@ -14,10 +14,10 @@
 #include "tui/pane_loading.h"
 #include "tui/signals.h"
 
-#define KEY_FRAME_MS   4   /* shortest time between two frames that keys ask for */
-#define EVENTS_A_TURN  512 /* so that keys are looked at in between */
-#define READ_BYTES     16384
-#define LONGEST_WAIT   60000
+#define KEY_FRAME_MS  4   /* shortest time between two frames that keys ask for */
+#define EVENTS_A_TURN 512 /* so that keys are looked at in between */
+#define READ_BYTES    16384
+#define LONGEST_WAIT  60000
 
 struct app {
     const struct app_options *options;

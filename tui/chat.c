@@ -109,8 +109,7 @@ static int reply_to_tip(struct chat *chat, struct prompt_notes *notes, struct er
     return 0;
 }
 
-int chat_send(struct chat *chat, const char *text, struct prompt_notes *notes,
-              struct error *error)
+int chat_send(struct chat *chat, const char *text, struct prompt_notes *notes, struct error *error)
 {
     int tip = chat->conversation->tip;
     struct message *message =
@@ -235,8 +234,7 @@ int chat_count(struct chat *chat, const char *draft, struct error *error)
     }
     memcpy(chat->gauge.parts, parts, sizeof parts);
     size_t room = chat->gauge.context > total ? chat->gauge.context - total : 0;
-    chat->gauge.reserve =
-        chat->settings->max_tokens < room ? chat->settings->max_tokens : room;
+    chat->gauge.reserve = chat->settings->max_tokens < room ? chat->settings->max_tokens : room;
     return 0;
 }
 

@@ -37,8 +37,7 @@ void chat_free(struct chat *chat);
 
 /* Adds the message with the attached documents and starts its reply. On error nothing has changed:
  * text and documents are still the caller's to send. `notes` receives defused lines. */
-int chat_send(struct chat *chat, const char *text, struct prompt_notes *notes,
-              struct error *error);
+int chat_send(struct chat *chat, const char *text, struct prompt_notes *notes, struct error *error);
 /* Another reply to the last message, beside the one there is. */
 int chat_retry(struct chat *chat, struct prompt_notes *notes, struct error *error);
 /* More of the last reply. */
@@ -49,8 +48,7 @@ bool chat_is_replying(const struct chat *chat);
 
 /* Takes an event in. CHAT_ENDED: the reply in *message is complete or stopped (see partial);
  * CHAT_FAILED: event->error says why. */
-enum chat_change chat_event(struct chat *chat, const struct event *event,
-                            struct message **message);
+enum chat_change chat_event(struct chat *chat, const struct event *event, struct message **message);
 
 /* Exact tokens of what would be sent if `draft` were, by part, into the gauge. */
 int chat_count(struct chat *chat, const char *draft, struct error *error);

@@ -93,8 +93,8 @@ static int run_reply(struct plain *plain, struct error *error)
     for (size_t i = 0; i < notes.count; i++)
         command_note("made harmless: %s", notes.lines[i]);
     prompt_notes_free(&notes);
-    plain->reply = conversation_add(plain->conversation, plain->conversation->tip, ROLE_ASSISTANT,
-                                    "", 0);
+    plain->reply =
+        conversation_add(plain->conversation, plain->conversation->tip, ROLE_ASSISTANT, "", 0);
     if (result == 0)
         result = model_session_reply(&plain->session, &request, take_event, plain, &end, error);
     segment_list_free(&request.segments);
@@ -148,8 +148,7 @@ static bool next_line(struct plain *plain, struct strbuf *line)
         ;
     if (plain->session.interrupted || (newline == NULL && plain->input.length == 0))
         return false;
-    size_t length =
-        newline != NULL ? (size_t)(newline - plain->input.data) : plain->input.length;
+    size_t length = newline != NULL ? (size_t)(newline - plain->input.data) : plain->input.length;
     strbuf_clear(line);
     strbuf_add(line, plain->input.data, length);
     strbuf_remove(&plain->input, 0, length + 1);
@@ -179,9 +178,9 @@ int chat_plain_run(const struct settings *settings)
         chat_lines(&plain);
         conversation_free(plain.conversation);
     }
-    int status = result != 0                  ? command_failed(&error)
+    int status = result != 0                 ? command_failed(&error)
                  : plain.session.interrupted ? EXIT_INTERRUPTED
-                                              : EXIT_OK;
+                                             : EXIT_OK;
     model_session_close(&plain.session);
     document_list_free(&plain.attached);
     strbuf_free(&plain.input);

@@ -354,8 +354,8 @@ static void draw_matches(struct terminal *terminal, const struct rect *area)
 {
     int column = 0;
     for (size_t i = 0; i < bridge.match_count && column < area->columns; i++)
-        column += 2 + terminal_puts(terminal, area, area->rows - 1, column, STYLE_KEY,
-                                    bridge.matches[i]);
+        column +=
+            2 + terminal_puts(terminal, area, area->rows - 1, column, STYLE_KEY, bridge.matches[i]);
 }
 
 void composer_draw(struct terminal *terminal, const struct rect *area, const char *placeholder)

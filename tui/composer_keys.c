@@ -106,8 +106,7 @@ static int kill_to_end_of_line(int count, int key)
 static void go_to_column(int start, int columns)
 {
     int end = line_end(start);
-    rl_point =
-        start + (int)text_fit(rl_line_buffer + start, (size_t)(end - start), columns);
+    rl_point = start + (int)text_fit(rl_line_buffer + start, (size_t)(end - start), columns);
 }
 
 static int column(void)

@@ -33,8 +33,8 @@ static const struct {
 
 static void put16(struct strbuf *out, int value)
 {
-    strbuf_putc(out, (char)(value & 0xFF));
-    strbuf_putc(out, (char)(value >> 8 & 0xFF));
+    strbuf_putc(out, (char)((unsigned)value & 0xFF));
+    strbuf_putc(out, (char)((unsigned)value >> 8 & 0xFF));
 }
 
 static int count_names(NCURSES_CONST char *const *names)
@@ -90,7 +90,7 @@ static void put_description(struct strbuf *out)
     for (int i = 0; i < numbers; i++) {
         int value = number_value(numnames[i]);
         put16(out, value);
-        put16(out, value >> 16);
+        put16(out, (int)((unsigned)value >> 16));
     }
     strbuf_add(out, offsets.data, offsets.length);
     strbuf_add(out, strings.data, strings.length);
@@ -101,7 +101,8 @@ static void put_description(struct strbuf *out)
 
 static void put_extension(struct strbuf *out)
 {
-    static const int header[] = {1, 0, 0, 1, 4}; /* booleans, numbers, strings, table items, bytes */
+    static const int header[] = {1, 0, 0, 1,
+                                 4}; /* booleans, numbers, strings, table items, bytes */
     for (size_t i = 0; i < sizeof header / sizeof header[0]; i++)
         put16(out, header[i]);
     put16(out, 1); /* RGB: true, and padding */

@@ -11,7 +11,8 @@
 #define PIECE_BYTES     96
 #define SEPARATION      2 /* columns between two pieces */
 
-/* The bar's segments: the parts, then reserve. Letters stand in for colours where there are none. */
+/* The bar's segments: the parts, then reserve. Letters stand in for colours where there are none.
+ */
 static const struct {
     const char *name, *letter;
     enum style style;
@@ -103,9 +104,8 @@ static void put_kv(const struct gauge *gauge, char *out)
 static void put_reading(const struct gauge *gauge, char *out)
 {
     const struct usage *usage = &gauge->usage;
-    size_t fresh = usage->prompt_done > usage->prompt_reused
-                       ? usage->prompt_done - usage->prompt_reused
-                       : 0;
+    size_t fresh =
+        usage->prompt_done > usage->prompt_reused ? usage->prompt_done - usage->prompt_reused : 0;
     size_t at = (size_t)snprintf(out, PIECE_BYTES, "reading %zu %%",
                                  usage->prompt > 0 ? 100 * usage->prompt_done / usage->prompt : 0);
     if (fresh > 0 && usage->prefill_seconds > 0)
@@ -133,12 +133,12 @@ static const struct {
     bool after_bar;
     enum style style;
 } pieces[] = {
-    {put_model, 3, false, STYLE_GAUGE},      {put_backend, 6, false, STYLE_GAUGE_DIM},
-    {put_tokens, 0, true, STYLE_GAUGE},      {put_percent, 2, true, STYLE_GAUGE},
-    {put_draft, 5, true, STYLE_PART_DRAFT},  {put_parts, 8, true, STYLE_GAUGE_DIM},
-    {put_kv, 7, true, STYLE_GAUGE_DIM},      {put_activity, 1, true, STYLE_ACCENT},
+    {put_model, 3, false, STYLE_GAUGE},     {put_backend, 6, false, STYLE_GAUGE_DIM},
+    {put_tokens, 0, true, STYLE_GAUGE},     {put_percent, 2, true, STYLE_GAUGE},
+    {put_draft, 5, true, STYLE_PART_DRAFT}, {put_parts, 8, true, STYLE_GAUGE_DIM},
+    {put_kv, 7, true, STYLE_GAUGE_DIM},     {put_activity, 1, true, STYLE_ACCENT},
 };
-#define PIECES      (int)(sizeof pieces / sizeof pieces[0])
+#define PIECES       (int)(sizeof pieces / sizeof pieces[0])
 #define BAR_PRIORITY 4
 
 /* --- the bar --------------------------------------------------------------------------------- */
@@ -211,9 +211,9 @@ void gauge_draw(const struct gauge *gauge, struct terminal *terminal, const stru
     if (limit >= 8)
         text[4][0] = '\0'; /* all parts are named, so the draft is */
     int spare = room - total_columns(text, limit), at = margin;
-    int bar = BAR_COLUMNS_MIN + (spare > BAR_COLUMNS_MAX - BAR_COLUMNS_MIN
-                                     ? BAR_COLUMNS_MAX - BAR_COLUMNS_MIN
-                                     : spare);
+    int bar =
+        BAR_COLUMNS_MIN +
+        (spare > BAR_COLUMNS_MAX - BAR_COLUMNS_MIN ? BAR_COLUMNS_MAX - BAR_COLUMNS_MIN : spare);
     bool bar_drawn = limit < BAR_PRIORITY;
     for (int i = 0; i < PIECES; i++) {
         if (pieces[i].after_bar && !bar_drawn) {

@@ -21,6 +21,8 @@ const struct option options_table[] = {
      "print the default airo.ini, with comments"},
 
     /* commands' own */
+    {"plain", 0, "chat", NULL, OPTION_FLAG, NULL, NO_RANGE, NULL, 0, NULL,
+     "line by line: no screen, no redraw; for a screen reader, a dumb terminal or a pipe"},
     {"document", 'd', "ask", NULL, OPTION_STRING, "FILE", NO_RANGE, NULL, 0, NULL,
      "a document to answer from, - for standard input; may be repeated"},
     {"key", 'k', "ask", NULL, OPTION_STRING, "KEY=VALUE", NO_RANGE, NULL, 0, NULL,

@@ -14,7 +14,7 @@
 #define COMPOSER_ROWS_MAX 12
 #define PROMPT_COLUMNS    2
 #define PART_SEPARATOR    " · " /* in the line about the model */
-#define TEXT_COLUMNS_MAX  110 /* longer lines are hard to read */
+#define TEXT_COLUMNS_MAX  110   /* longer lines are hard to read */
 #define COUNT_PAUSE_MS    30
 #define COUNT_COST_SHARE  8 /* counting takes at most one eighth of the time */
 
@@ -65,8 +65,7 @@ void pane_chat_send(struct pane_chat *pane, const char *text)
         const struct conversation *conversation = pane->chat->conversation;
         if (unanswered != NULL)
             transcript_set_note(pane->transcript, unanswered, "not answered, left out");
-        transcript_add_message(pane->transcript,
-                               conversation->items[pane->chat->reply->parent]);
+        transcript_add_message(pane->transcript, conversation->items[pane->chat->reply->parent]);
         pane_chat_begin_reply(pane, &notes);
     }
     prompt_notes_free(&notes);
@@ -149,8 +148,7 @@ static void pane_input(struct pane *base, const struct input_token *token)
     struct pane_chat *pane = self(base);
     bool armed = pane->leave_armed;
     pane->leave_armed = false;
-    const struct action *action =
-        token->kind == INPUT_KEY ? actions_find_key(token->name) : NULL;
+    const struct action *action = token->name != NULL ? actions_find_key(token->name) : NULL;
     if (token->kind == INPUT_PASTE) {
         composer_paste(token->bytes, token->length);
         if (token->cut)
@@ -276,8 +274,7 @@ static struct regions divide(const struct rect *area)
     regions.composer = column;
     regions.composer.row = regions.rule.row + rule;
     regions.composer.rows = typed;
-    regions.gauge =
-        (struct rect){area->row + area->rows - 1, column.column, gauge, column.columns};
+    regions.gauge = (struct rect){area->row + area->rows - 1, column.column, gauge, column.columns};
     return regions;
 }
 
@@ -319,8 +316,8 @@ static void draw_rule(const struct pane_chat *pane, struct terminal *terminal,
     int line = fits ? area->columns - columns - 3 : area->columns;
     terminal_repeat(terminal, area, 0, 0, STYLE_RULE, "─", line);
     if (fits)
-        terminal_puts(terminal, area, 0, line + 1,
-                      pane->leave_armed ? STYLE_ACCENT : STYLE_DIM, words);
+        terminal_puts(terminal, area, 0, line + 1, pane->leave_armed ? STYLE_ACCENT : STYLE_DIM,
+                      words);
 }
 
 static void draw_composer(struct terminal *terminal, const struct rect *area)
@@ -389,10 +386,8 @@ int pane_chat_create(struct pane **out, struct app *app, struct generator *gener
     pane->chat = chat;
     pane->about = about;
     pane->transcript = transcript_create();
-    struct composer_options options = {.tty_fd = 0,
-                                       .history_path = history_path,
-                                       .complete = actions_complete,
-                                       .user = pane};
+    struct composer_options options = {
+        .tty_fd = 0, .history_path = history_path, .complete = actions_complete, .user = pane};
     if (composer_open(&options, error) != 0)
         pane_chat_say(pane, TRANSCRIPT_NOTICE, "%s", error->message);
     pane_chat_recount(pane);

@@ -31,8 +31,8 @@ static void pane_draw(struct pane *base, struct terminal *terminal, const struct
     box.column += (area->columns - columns) / 2;
     box.columns = columns;
     int row = area->rows / 2 - 1;
-    int filled = pane->total > 0 ? (int)((double)columns * (double)pane->done / (double)pane->total)
-                                 : 0;
+    int filled =
+        pane->total > 0 ? (int)((double)columns * (double)pane->done / (double)pane->total) : 0;
     char done[32], total[32];
     terminal_puts(terminal, &box, row, 0, STYLE_ACCENT, "airo");
     terminal_printf(terminal, &box, row, 6, STYLE_DIM, "%s %s",

@@ -6,8 +6,9 @@
 #include "engine/base/alloc.h"
 #include "engine/base/utf8.h"
 
-#define FIRST 0xF0000u
-#define LAST  0xFFFFDu
+#define FIRST     0xF0000u
+#define LAST      0xFFFFDu
+#define LEAD_BYTE 0xF3 /* of all of them in UTF-8 */
 
 void paste_clean(struct strbuf *out, const char *text, size_t length)
 {
@@ -77,7 +78,7 @@ void paste_unfold(const struct paste_list *list, const char *text, size_t length
                   struct strbuf *out)
 {
     for (size_t at = 0; at < length;) {
-        const char *lead = memchr(text + at, '\xF3', length - at);
+        const char *lead = memchr(text + at, LEAD_BYTE, length - at);
         size_t run = lead != NULL ? (size_t)(lead - (text + at)) : length - at;
         strbuf_add(out, text + at, run);
         at += run;

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <term.h>
 #include <termios.h>
 #include <unistd.h>
 #include <wchar.h>
@@ -64,7 +63,9 @@ static enum colour_depth choose_depth(const char *colour)
     static const struct {
         const char *name;
         enum colour_depth depth;
-    } names[] = {{"truecolor", COLOUR_DIRECT}, {"256", COLOUR_256}, {"16", COLOUR_16},
+    } names[] = {{"truecolor", COLOUR_DIRECT},
+                 {"256", COLOUR_256},
+                 {"16", COLOUR_16},
                  {"none", COLOUR_NONE}};
     for (size_t i = 0; colour != NULL && i < sizeof names / sizeof names[0]; i++)
         if (strcmp(colour, names[i].name) == 0)
@@ -121,7 +122,7 @@ static int open_screen(struct terminal *terminal, struct error *error)
         endwin();
         delscreen(terminal->screen);
         return error_set(error, ERROR_INPUT,
-                         "TERM=%s cannot place a cursor; use airo chat --plain", name);
+                         "TERM=%s cannot place a cursor; use airo ask or airo run", name);
     }
     raw();
     noecho();
@@ -141,13 +142,13 @@ static void modes_on(const struct terminal *terminal)
         send_bytes("\033[?2026$p");
 }
 
-int terminal_open(struct terminal **out, const char *colour, bool mouse,
-                  const struct theme *theme, struct error *error)
+int terminal_open(struct terminal **out, const char *colour, bool mouse, const struct theme *theme,
+                  struct error *error)
 {
     struct termios modes;
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) || tcgetattr(STDIN_FILENO, &modes) != 0)
         return error_set(error, ERROR_INPUT,
-                         "chat needs a terminal; use airo ask or airo run, or airo chat --plain");
+                         "chat needs a terminal; for pipes use airo ask or airo run");
     need_utf8();
     if (signals_open(STDOUT_FILENO, &modes, RESTORE_ALL, error) != 0)
         return -1;
@@ -187,8 +188,10 @@ static attr_t curses_attributes(unsigned attributes)
     static const struct {
         unsigned bit;
         attr_t attribute;
-    } table[] = {{THEME_BOLD, A_BOLD},           {THEME_DIM, A_DIM},
-                 {THEME_ITALIC, A_ITALIC},       {THEME_UNDERLINE, A_UNDERLINE},
+    } table[] = {{THEME_BOLD, A_BOLD},
+                 {THEME_DIM, A_DIM},
+                 {THEME_ITALIC, A_ITALIC},
+                 {THEME_UNDERLINE, A_UNDERLINE},
                  {THEME_REVERSE, A_REVERSE}};
     attr_t result = A_NORMAL;
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)

@@ -25,8 +25,8 @@ enum colour_depth { COLOUR_NONE, COLOUR_16, COLOUR_256, COLOUR_DIRECT };
 struct terminal;
 
 /* `colour` is "auto", "truecolor", "256", "16" or "none"; auto heeds NO_COLOR and COLORTERM. */
-int terminal_open(struct terminal **out, const char *colour, bool mouse,
-                  const struct theme *theme, struct error *error);
+int terminal_open(struct terminal **out, const char *colour, bool mouse, const struct theme *theme,
+                  struct error *error);
 void terminal_close(struct terminal *terminal);
 
 void terminal_set_theme(struct terminal *terminal, const struct theme *theme);

@@ -45,9 +45,9 @@ static const struct {
 };
 
 static const char *const colour_names[16] = {
-    "black",          "red",         "green",        "yellow",         "blue",
-    "magenta",        "cyan",        "white",        "bright-black",   "bright-red",
-    "bright-green",   "bright-yellow", "bright-blue", "bright-magenta", "bright-cyan",
+    "black",        "red",           "green",       "yellow",         "blue",
+    "magenta",      "cyan",          "white",       "bright-black",   "bright-red",
+    "bright-green", "bright-yellow", "bright-blue", "bright-magenta", "bright-cyan",
     "bright-white",
 };
 
@@ -118,8 +118,8 @@ static bool parse_style(const char *value, struct theme_style *style)
     if (bar != NULL)
         *bar = '\0';
     bool good = parse_look(copy, &style->full);
-    style->basic = (struct theme_look){THEME_COLOUR_DEFAULT, THEME_COLOUR_DEFAULT,
-                                       style->full.attributes};
+    style->basic =
+        (struct theme_look){THEME_COLOUR_DEFAULT, THEME_COLOUR_DEFAULT, style->full.attributes};
     if (good && bar != NULL)
         good = parse_look(bar + 1, &style->basic);
     free(copy);

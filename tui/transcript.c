@@ -7,9 +7,9 @@
 #include "engine/base/width.h"
 #include "tui/wrap.h"
 
-#define GUTTER_COLUMNS  3
-#define NARROW_COLUMNS  40 /* below, the gutter is one column smaller */
-#define FOLDED_BYTES    (32u << 10) /* of a longer message of the user's only the start is shown */
+#define GUTTER_COLUMNS 3
+#define NARROW_COLUMNS 40          /* below, the gutter is one column smaller */
+#define FOLDED_BYTES   (32u << 10) /* of a longer message of the user's only the start is shown */
 
 struct item {
     enum transcript_kind kind;
@@ -118,8 +118,7 @@ void transcript_add_message(struct transcript *transcript, const struct message 
     transcript_grew(transcript);
 }
 
-void transcript_add_text(struct transcript *transcript, enum transcript_kind kind,
-                         const char *text)
+void transcript_add_text(struct transcript *transcript, enum transcript_kind kind, const char *text)
 {
     add_item(transcript, kind)->text = xstrdup(text);
     transcript_grew(transcript);
@@ -179,9 +178,8 @@ static void item_wrap(const struct transcript *transcript, struct item *item)
         length = strlen(text);
     }
     if (item->kind == TRANSCRIPT_TABLE)
-        item->wrap.hang = transcript->columns > 2 * TRANSCRIPT_NAME_COLUMNS
-                              ? TRANSCRIPT_NAME_COLUMNS
-                              : 2;
+        item->wrap.hang =
+            transcript->columns > 2 * TRANSCRIPT_NAME_COLUMNS ? TRANSCRIPT_NAME_COLUMNS : 2;
     if (item->kind != TRANSCRIPT_REPLY && length > FOLDED_BYTES)
         length = FOLDED_BYTES;
     wrap_update(&item->wrap, text, length, transcript->columns);
@@ -257,8 +255,7 @@ void transcript_scroll(struct transcript *transcript, int rows)
             transcript->top_row = 0;
         }
     }
-    transcript->follow =
-        !is_before(transcript->top_item, transcript->top_row, last_item, last_row);
+    transcript->follow = !is_before(transcript->top_item, transcript->top_row, last_item, last_row);
     transcript->unseen = transcript->unseen && !transcript->follow;
 }
 
@@ -329,8 +326,8 @@ static void set_columns(struct transcript *transcript, int columns)
         return;
     item_wrap(transcript, item);
     if (transcript->top_row > 0)
-        transcript->top_row = item_gap(transcript, transcript->top_item) +
-                              (int)wrap_line_at(&item->wrap, offset);
+        transcript->top_row =
+            item_gap(transcript, transcript->top_item) + (int)wrap_line_at(&item->wrap, offset);
 }
 
 static void draw_mark(struct terminal *terminal, const struct rect *area, int row,

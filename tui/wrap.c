@@ -7,8 +7,7 @@
 #include "engine/base/width.h"
 #include "tui/sanitize.h"
 
-static void add_line(struct wrap *wrap, size_t start, size_t end, enum wrap_kind kind,
-                     int indent)
+static void add_line(struct wrap *wrap, size_t start, size_t end, enum wrap_kind kind, int indent)
 {
     if (wrap->count == wrap->capacity) {
         wrap->capacity = wrap->capacity ? wrap->capacity * 2 : 16;

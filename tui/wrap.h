@@ -28,10 +28,10 @@ struct wrap {
     struct wrap_line *lines;
     size_t count, capacity;
     int columns;
-    bool markup;      /* recognise headings, code fences and source lines */
-    bool lists;       /* hang the lines of a list's items under their text */
-    int hang;         /* ... and those of any other paragraph so many columns in */
-    size_t raw_seen;  /* bytes of the text that the lines cover */
+    bool markup;     /* recognise headings, code fences and source lines */
+    bool lists;      /* hang the lines of a list's items under their text */
+    int hang;        /* ... and those of any other paragraph so many columns in */
+    size_t raw_seen; /* bytes of the text that the lines cover */
     /* Up to here nothing changes any more: whole paragraphs. */
     size_t raw_done, shown_done, lines_done;
     bool fence_done, fence, source_done, source;

@@ -11,13 +11,13 @@
 struct chat_child {
     const char *script; /* replies, parted by "\n---\n" */
     unsigned piece_ms;
-    unsigned context;     /* 0: 4096 */
-    const char *theme;    /* NULL: vaquita-dark */
-    const char *colour;   /* NULL: auto */
-    const char *history;  /* a path, or NULL */
-    unsigned load_steps;  /* more than 0: through the loader, in so many steps */
+    unsigned context;       /* 0: 4096 */
+    const char *theme;      /* NULL: vaquita-dark */
+    const char *colour;     /* NULL: auto */
+    const char *history;    /* a path, or NULL */
+    unsigned load_steps;    /* more than 0: through the loader, in so many steps */
     const char *load_error; /* the load ends with it */
-    bool load_forever;    /* until it is cancelled */
+    bool load_forever;      /* until it is cancelled */
 };
 
 /* Starts it and waits until the composer is there, or the loading bar, or an error. */

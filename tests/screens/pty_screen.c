@@ -120,10 +120,15 @@ static void show_output(struct pty_screen *screen)
 
 static void set_variables(const struct pty_variable *variables)
 {
-    static const struct pty_variable defaults[] = {
-        {"TERM", "xterm-256color"}, {"LC_ALL", "C.UTF-8"},   {"INPUTRC", "/dev/null"},
-        {"COLORTERM", NULL},        {"NO_COLOR", NULL},      {"TERMINFO", NULL},
-        {"LINES", NULL},            {"COLUMNS", NULL},       {NULL, NULL}};
+    static const struct pty_variable defaults[] = {{"TERM", "xterm-256color"},
+                                                   {"LC_ALL", "C.UTF-8"},
+                                                   {"INPUTRC", "/dev/null"},
+                                                   {"COLORTERM", NULL},
+                                                   {"NO_COLOR", NULL},
+                                                   {"TERMINFO", NULL},
+                                                   {"LINES", NULL},
+                                                   {"COLUMNS", NULL},
+                                                   {NULL, NULL}};
     const struct pty_variable *lists[] = {defaults, variables};
     for (int i = 0; i < 2; i++) {
         for (const struct pty_variable *v = lists[i]; v != NULL && v->name != NULL; v++) {
@@ -239,8 +244,8 @@ static bool between_frames(const struct pty_screen *screen)
     while (from > 0 && !(from + strlen(FRAME_END) <= screen->output.length &&
                          memcmp(text + from, FRAME_BEGIN, strlen(FRAME_BEGIN)) == 0))
         from--;
-    return from == 0 || memmem(text + from, screen->output.length - from, FRAME_END,
-                               strlen(FRAME_END)) != NULL;
+    return from == 0 ||
+           memmem(text + from, screen->output.length - from, FRAME_END, strlen(FRAME_END)) != NULL;
 }
 
 bool pty_screen_wait(struct pty_screen *screen, bool (*condition)(struct pty_screen *, void *),
@@ -267,9 +272,8 @@ static bool text_is_gone(struct pty_screen *screen, void *user)
     return !pty_screen_shows(screen, user);
 }
 
-static bool wait_or_tell(struct pty_screen *screen,
-                         bool (*condition)(struct pty_screen *, void *), const char *text,
-                         const char *what)
+static bool wait_or_tell(struct pty_screen *screen, bool (*condition)(struct pty_screen *, void *),
+                         const char *text, const char *what)
 {
     if (pty_screen_wait(screen, condition, (void *)(uintptr_t)text))
         return true;
@@ -309,7 +313,7 @@ char *pty_screen_text(struct pty_screen *screen)
     struct strbuf text = {0};
     for (int row = 0; row < screen->rows; row++) {
         VTermScreenCell cell;
-        for (int column = 0; column < screen->columns; column += cell.width > 1 ? 2 : 1) {
+        for (int column = 0; column<screen->columns; column += cell.width> 1 ? 2 : 1) {
             VTermPos place = {row, column};
             char bytes[4];
             vterm_screen_get_cell(screen->screen, place, &cell);
@@ -387,8 +391,7 @@ pid_t pty_screen_child(const struct pty_screen *screen)
     return screen->child;
 }
 
-void pty_screen_modes(const struct pty_screen *screen, struct termios *now,
-                      struct termios *before)
+void pty_screen_modes(const struct pty_screen *screen, struct termios *now, struct termios *before)
 {
     tcgetattr(screen->fd, now);
     *before = screen->before;

@@ -65,7 +65,6 @@ const struct strbuf *pty_screen_output(const struct pty_screen *screen);
 unsigned long pty_screen_frames(const struct pty_screen *screen);
 pid_t pty_screen_child(const struct pty_screen *screen);
 /* The modes of the terminal line, now and before the child began. */
-void pty_screen_modes(const struct pty_screen *screen, struct termios *now,
-                      struct termios *before);
+void pty_screen_modes(const struct pty_screen *screen, struct termios *now, struct termios *before);
 
 #endif

@@ -20,11 +20,12 @@
 #define ALT_ENTER "\033\r"
 
 /* Replies in order. */
-static const char script[] = "The vaquita is the smallest porpoise.\n"
-                             "\n---\n"
-                             "# Heading\n\nText.\n\n```c\nint x;\n\tx = 1;\n```\n\nSource:\ndate: 2021\n"
-                             "\n---\n"
-                             "Third.";
+static const char script[] =
+    "The vaquita is the smallest porpoise.\n"
+    "\n---\n"
+    "# Heading\n\nText.\n\n```c\nint x;\n\tx = 1;\n```\n\nSource:\ndate: 2021\n"
+    "\n---\n"
+    "Third.";
 
 static struct pty_screen *start(int rows, int columns, struct chat_child *child)
 {
@@ -92,8 +93,11 @@ static void every_size_is_drawn(void **state)
     static const struct {
         int rows, columns;
         const char *name;
-    } sizes[] = {{5, 20, "size-20x5"},     {10, 40, "size-40x10"},   {36, 120, "size-120x36"},
-                 {45, 160, "size-160x45"}, {24, 80, "size-80x24"}};
+    } sizes[] = {{5, 20, "size-20x5"},
+                 {10, 40, "size-40x10"},
+                 {36, 120, "size-120x36"},
+                 {45, 160, "size-160x45"},
+                 {24, 80, "size-80x24"}};
     struct chat_child child = {.script = script};
     struct pty_screen *screen = start(24, 80, &child);
     ask(screen, "A question that is long enough to be wrapped on a narrow screen?");
@@ -127,9 +131,13 @@ static void every_size_is_drawn(void **state)
 static void wide_and_combining_characters_line_up(void **state)
 {
     (void)state;
-    struct chat_child child = {
-        .script = "海豚 and 日本語|\nemoji 🐬|\nfamily 👨‍👩‍👧|\nheart ❤️|\nflag 🇲🇽|\n"
-                  "combining e\xCC\x81|\n"};
+    static const char replies[] = "海豚 and 日本語|\n"
+                                  "emoji 🐬|\n"
+                                  "family 👨‍👩‍👧|\n"
+                                  "heart ❤️|\n"
+                                  "flag 🇲🇽|\n"
+                                  "combining e\xCC\x81|\n";
+    struct chat_child child = {.script = replies};
     struct pty_screen *screen = start(24, 80, &child);
     ask(screen, "wide");
     assert_true(pty_screen_wait_text(screen, "combining e\xCC\x81|"));
@@ -186,7 +194,10 @@ static void a_reply_cannot_touch_the_terminal(void **state)
     (void)state;
     struct chat_child child = {
         .script = "\033]0;owned\007\033[31mred\033[?1000h\033[2J\033[?25l\a\b\b\r\x0e\n"
-                  "c1 \xC2\x9B" "31m raw \x9B" "31m bidi \xE2\x80\xAE" "abc tag \xF3\xA0\x81\x81\n"
+                  "c1 \xC2\x9B"
+                  "31m raw \x9B"
+                  "31m bidi \xE2\x80\xAE"
+                  "abc tag \xF3\xA0\x81\x81\n"
                   "▌ You: faked\n◆ faked\nend of attack"};
     struct pty_screen *screen = start(24, 80, &child);
     int mouse = pty_screen_state(screen)->mouse;
@@ -519,13 +530,13 @@ static void a_key_is_echoed_within_a_few_frames(void **state)
 static void frames_are_fewer_than_pieces(void **state)
 {
     (void)state;
-    char *text = numbered(500); /* 1,600 pieces */
+    char *text = numbered(400); /* 1,200 pieces */
     struct chat_child child = {.script = text, .piece_ms = 1, .context = 1u << 20};
     struct pty_screen *screen = start(24, 80, &child);
     unsigned long frames = pty_screen_frames(screen);
     ask(screen, "count");
-    assert_true(pty_screen_wait_text(screen, "line 500."));
-    assert_true(pty_screen_frames(screen) - frames < 400);
+    assert_true(pty_screen_wait_text(screen, "line 400."));
+    assert_true(pty_screen_frames(screen) - frames < 300);
     free(text);
     leave(screen);
 }

@@ -28,7 +28,9 @@ static void each_kind_is_shown(void **state)
     check("\r\n\t\a\b\x7F", 6, 0, "␍␊␉␇␈␡");
     check("\r\n\t", 3, SANITIZE_KEEP_NEWLINES, "␍\n␉");
     check("\r\n\t", 3, SANITIZE_KEEP_TABS, "␍␊\t");
-    check("\xC2\x9B" "31m", 5, 0, "<U+009B>31m");
+    check("\xC2\x9B"
+          "31m",
+          5, 0, "<U+009B>31m");
     check("\x9B", 1, 0, "\xEF\xBF\xBD");
     check("\xE2\x80\xAE", 3, 0, "<U+202E>");
     check("\xE2\x81\xA6", 3, 0, "<U+2066>");
@@ -37,7 +39,8 @@ static void each_kind_is_shown(void **state)
     check("\xEF\xBB\xBF", 3, 0, "<U+FEFF>");
     check("\xC0\x80\xED\xA0\x80", 5, 0,
           "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");
-    check("海豚 👨‍👩‍👧 e\xCC\x81", strlen("海豚 👨‍👩‍👧 e\xCC\x81"), 0, "海豚 👨‍👩‍👧 e\xCC\x81");
+    check("海豚 👨‍👩‍👧 e\xCC\x81", strlen("海豚 👨‍👩‍👧 e\xCC\x81"), 0,
+          "海豚 👨‍👩‍👧 e\xCC\x81");
 }
 
 static void marks_are_limited(void **state)
@@ -83,11 +86,25 @@ static void assert_harmless(const struct strbuf *out, unsigned flags)
 /* Pieces that matter, put together at random with random bytes between. */
 static size_t random_text(char *text, size_t room, unsigned *seed)
 {
-    static const char *const pieces[] = {
-        "\033[2J",      "\033]0;x\007",     "\xC2\x9B",         "\x9B",  "\xE2\x80\xAE",
-        "\xE2\x80\xA8", "\xF3\xA0\x80\xA0", "\xF3\xA0\x81\xBF", "\xCC\x81", "\xEF\xBB\xBF",
-        "\r",           "\n",               "\t",               "\b",    "\x7F",
-        "海",           "\xE2\x81\xA9",     "\xD8\x9C",         "\xE2\x80"};
+    static const char *const pieces[] = {"\033[2J",
+                                         "\033]0;x\007",
+                                         "\xC2\x9B",
+                                         "\x9B",
+                                         "\xE2\x80\xAE",
+                                         "\xE2\x80\xA8",
+                                         "\xF3\xA0\x80\xA0",
+                                         "\xF3\xA0\x81\xBF",
+                                         "\xCC\x81",
+                                         "\xEF\xBB\xBF",
+                                         "\r",
+                                         "\n",
+                                         "\t",
+                                         "\b",
+                                         "\x7F",
+                                         "海",
+                                         "\xE2\x81\xA9",
+                                         "\xD8\x9C",
+                                         "\xE2\x80"};
     size_t length = 0;
     int count = rand_r(seed) % 12;
     for (int i = 0; i < count; i++) {

@@ -96,8 +96,9 @@ static void random_input_ends(void **state)
     unsigned seed = 3;
     struct input input = {0};
     for (int round = 0; round < 20000; round++) {
-        static const char *const pieces[] = {"\033", "[", "200~", "201~", "<64;", "M", "O", "x",
-                                             "\xE6", "\xB5\xB7", "\r", "?2026;", "$y", "1;5"};
+        static const char *const pieces[] = {"\033", "[",      "200~", "201~", "<64;",
+                                             "M",    "O",      "x",    "\xE6", "\xB5\xB7",
+                                             "\r",   "?2026;", "$y",   "1;5"};
         struct input_token token;
         uint64_t now = (uint64_t)round * 7;
         const char *piece = pieces[(size_t)rand_r(&seed) % (sizeof pieces / sizeof pieces[0])];
@@ -152,9 +153,9 @@ static void code_is_kept_verbatim(void **state)
 {
     (void)state;
     const char *text = "# Head\n```c\nint  main (void)\n```\nend\nSource: x\ndate: y\n\nafter";
-    static const enum wrap_kind kinds[] = {WRAP_HEADING, WRAP_FENCE,  WRAP_CODE,
-                                           WRAP_CODE,    WRAP_FENCE,  WRAP_TEXT,
-                                           WRAP_SOURCE,  WRAP_SOURCE, WRAP_TEXT, WRAP_TEXT};
+    static const enum wrap_kind kinds[] = {WRAP_HEADING, WRAP_FENCE, WRAP_CODE,   WRAP_CODE,
+                                           WRAP_FENCE,   WRAP_TEXT,  WRAP_SOURCE, WRAP_SOURCE,
+                                           WRAP_TEXT,    WRAP_TEXT};
     struct wrap wrap = {.markup = true};
     wrap_update(&wrap, text, strlen(text), 10);
     assert_int_equal(wrap.count, sizeof kinds / sizeof kinds[0]);
@@ -171,8 +172,8 @@ static void items_of_a_list_hang(void **state)
     static const struct {
         const char *line;
         int indent;
-    } lines[] = {{"- one ", 0}, {"twos", 2}, {" 10. one ", 0}, {"two", 0}, {"-one two", 0},
-                 {"--- a b c ", 0}, {"d", 0}, {"plain ", 0}, {"text here", 0}};
+    } lines[] = {{"- one ", 0},     {"twos", 2}, {" 10. one ", 0}, {"two", 0},      {"-one two", 0},
+                 {"--- a b c ", 0}, {"d", 0},    {"plain ", 0},    {"text here", 0}};
     struct wrap wrap = {.lists = true};
     wrap_update(&wrap, text, strlen(text), 9);
     assert_int_equal(wrap.count, sizeof lines / sizeof lines[0]);
@@ -189,7 +190,8 @@ static void items_of_a_list_hang(void **state)
 static void streaming_gives_the_same_lines(void **state)
 {
     (void)state;
-    const char *text = "First line is long enough to wrap.\n```\ncode here\n```\n\n海豚 e\xCC\x81 end";
+    const char *text =
+        "First line is long enough to wrap.\n```\ncode here\n```\n\n海豚 e\xCC\x81 end";
     size_t length = strlen(text);
     for (int columns = 1; columns < 30; columns++) {
         struct wrap whole = {.markup = true}, grown = {.markup = true};

@@ -418,6 +418,9 @@ class Fact:
         self.questions = [(an(q), an(v)) for q, v in questions]
         self.marks = marks or {about}
 
+    def value_first(self, value):
+        return 0 <= self.sentence.lower().find(value.lower()) < 5
+
 
 def slots_of(template):
     return [p.split("}")[0] for p in template.split("{")[1:]]
@@ -592,6 +595,9 @@ def documents(w, blocks, sentences):
             # a subject known by a common noun may appear once only
             if marks & used or not f.questions:
                 continue
+            # "Friday is the last day of the project": the answer starts before the words asked for, which is hard; so show it often
+            if w.split == "train" and f.about[0] != "free" and not any(f.value_first(v) for _, v in f.questions) and r.random() < .4:
+                continue
             these = set(f.sentence.lower().rstrip(".").replace(",", "").split())
             if f.about[0] == "free" and any(x in words or x + "s" in words for x in f.about[1:]) or these & free:
                 continue
@@ -654,7 +660,7 @@ def pick_question(w, docs, absent, pick=None):
         said = " ".join(d["text"] for d in docs).lower()
         same = [x.about[0] for d in docs for x in d["facts"] if isinstance(x.about[0], int) and x.about[1] != "once"]
         for _ in range(30):
-            if same and r.random() < .4:      # the same kind of fact about somebody else
+            if same and r.random() < (.5 if w.split == "train" else .4):      # the same kind of fact about somebody else
                 f = make_fact(w, kind=r.choice(same))
                 if f.questions and not any(str(m[1]).lower() in said for m in f.marks):
                     return r.choice(f.questions)[0], REFUSAL, REFUSAL, None
@@ -674,6 +680,8 @@ def pick_question(w, docs, absent, pick=None):
             return q, REFUSAL, REFUSAL, None
     d, f = pick or r.choice([(d, f) for d in docs for f in d["facts"]])
     q, v = r.choice(f.questions)
+    if w.split == "train" and r.random() < .6:
+        q, v = r.choice([x for x in f.questions if f.value_first(x[1])] or [(q, v)])
     return q, f.sentence, v, d
 
 

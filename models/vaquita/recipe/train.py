@@ -71,6 +71,7 @@ def main():
     ap.add_argument("--tokens", type=float, default=0, help="tokens to train on, in millions")
     ap.add_argument("--batch", type=int, default=6144, help="tokens a step")
     ap.add_argument("--lr", type=float, default=2e-3)
+    ap.add_argument("--average", type=float, default=.997, help="decay of the averaged weights")
     ap.add_argument("--threads", type=int, default=2)
     a = ap.parse_args()
     if not a.minutes and not a.tokens:
@@ -119,7 +120,7 @@ def main():
                 m.lerp_(p.grad, .05)
                 p.mul_(1 - .05 * lr)
                 p.add_(orthogonal(p.grad.lerp(m, .95)), alpha=-lr * .2 * max(p.shape) ** .5)
-            keep = min(.997, (step + 1) / (step + 10))
+            keep = min(a.average, (step + 1) / (step + 10))
             for n, p in model.named_parameters():
                 ema[n].lerp_(p, 1 - keep)
             is_answer = w == corpus.ANSWER

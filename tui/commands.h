@@ -1,0 +1,30 @@
+/*
+ * commands.h - what the /commands of the chat do. Part of the table in actions.c.
+ */
+#ifndef AIRO_TUI_COMMANDS_H
+#define AIRO_TUI_COMMANDS_H
+
+#include <stdbool.h>
+
+#include "tui/options.h"
+#include "tui/pane_chat.h"
+
+/* True for the settings that may change while a model is loaded. */
+bool commands_is_changeable(const struct option *option);
+
+/* `argument` is what stands behind the command, "" for nothing. */
+bool command_new(struct pane_chat *pane, const char *argument);
+bool command_retry(struct pane_chat *pane, const char *argument);
+bool command_continue(struct pane_chat *pane, const char *argument);
+bool command_save(struct pane_chat *pane, const char *argument);
+bool command_system(struct pane_chat *pane, const char *argument);
+bool command_doc(struct pane_chat *pane, const char *argument);
+bool command_docs(struct pane_chat *pane, const char *argument);
+bool command_undoc(struct pane_chat *pane, const char *argument);
+bool command_start_chat(struct pane_chat *pane, const char *argument);
+bool command_start_document(struct pane_chat *pane, const char *argument);
+bool command_start_scene(struct pane_chat *pane, const char *argument);
+bool command_set(struct pane_chat *pane, const char *argument);
+bool command_theme(struct pane_chat *pane, const char *argument);
+
+#endif
