@@ -41,6 +41,13 @@ HELP_OBJ := $(HELP_SRC:%.c=$(BUILD)/%.o)
 UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
 BENCH_BIN := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/bench/*.c)))
 
+# One short line for each file; make V=1 shows the commands.
+ifeq ($(V),)
+Q   := @
+SAY  = @printf '  %-4s %s\n' $(1) $(2)
+endif
+JOBS := $(shell nproc 2>/dev/null || echo 2)
+
 .PHONY: all deps run test check asan tsan lint format eval bench install uninstall clean includes
 all: $(BUILD)/airo
 .DELETE_ON_ERROR:
@@ -53,21 +60,25 @@ $(BUILD)/kernels/cpu/avx512%o: ISA := -mavx512f -mavx512bw -mavx512vl -mavx512dq
 endif
 
 $(BUILD)/airo: $(BUILD)/tui/main.o $(BUILD)/libairo.a
-	$(CC) $(LDFLAGS) -o $@ $< $(BUILD)/libairo.a $(LDLIBS)
+	$(call SAY,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(BUILD)/libairo.a $(LDLIBS)
 
 $(BUILD)/libairo.a: $(LIB_OBJ)
 	@rm -f $@
-	$(AR) rcs $@ $(LIB_OBJ)
+	$(Q)$(AR) rcs $@ $(LIB_OBJ)
 
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(ISA) -MMD -MP -c -o $@ $<
+	$(call SAY,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(ISA) -MMD -MP -c -o $@ $<
 
 $(UNIT_BIN): $(BUILD)/%: $(BUILD)/%.o $(HELP_OBJ) $(BUILD)/libairo.a
-	$(CC) $(LDFLAGS) -o $@ $< $(HELP_OBJ) $(BUILD)/libairo.a $(LDLIBS) -lcmocka -lvterm
+	$(call SAY,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(HELP_OBJ) $(BUILD)/libairo.a $(LDLIBS) -lcmocka -lvterm
 
 $(BENCH_BIN): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libairo.a
-	$(CC) $(LDFLAGS) -o $@ $< $(BUILD)/libairo.a $(LDLIBS)
+	$(call SAY,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(BUILD)/libairo.a $(LDLIBS)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
@@ -78,19 +89,19 @@ deps:
 
 # A build needs the headers that deps installs, so these run make again after it.
 run: deps
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@$(BUILD)/airo $(ARGS)
 
 test: deps
-	@$(MAKE) --no-print-directory check
+	@$(MAKE) --no-print-directory -j$(JOBS) check
 
 check: $(BUILD)/airo $(UNIT_BIN) $(BENCH_BIN) includes
 	@AIRO_BUILD=$(BUILD) sh tests/run.sh $(UNIT_BIN)
 
 asan:
-	@$(MAKE) --no-print-directory check BUILD=build-asan SANITIZE=address,undefined CFLAGS='-O1 -g'
+	@$(MAKE) --no-print-directory -j$(JOBS) check BUILD=build-asan SANITIZE=address,undefined CFLAGS='-O1 -g'
 tsan:
-	@$(MAKE) --no-print-directory check BUILD=build-tsan SANITIZE=thread CFLAGS='-O1 -g'
+	@$(MAKE) --no-print-directory -j$(JOBS) check BUILD=build-tsan SANITIZE=thread CFLAGS='-O1 -g'
 
 # --- checks -----------------------------------------------------------------------------------
 

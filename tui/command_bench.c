@@ -14,7 +14,8 @@
 #include "tui/json_events.h"
 #include "tui/model_session.h"
 
-#define DEPTHS_MAX 16
+#define DEPTHS_MAX     16
+#define FIRST_ORDINARY 3 /* the ids below are special in every Llama vocabulary */
 
 struct bench {
     struct model_session session;
@@ -90,15 +91,16 @@ static void measure_machine(struct bench *bench)
     bench->context = model->context;
 }
 
-/* The same arbitrary ordinary ids every time (a multiplicative walk; ids below 3 are special in
- * every Llama vocabulary). No two tokens repeat the one before, so drafting has nothing to win. */
+/* The same arbitrary ordinary ids every time (a multiplicative walk, in which drafting has next to
+ * nothing to win). */
 static void make_prompt(struct segment_list *out, uint32_t count, uint32_t vocab)
 {
     struct token_list tokens = {0};
     uint64_t state = 88172645463325252u;
     for (uint32_t i = 0; i < count; i++) {
         state = state * 6364136223846793005u + 1442695040888963407u;
-        token_list_add(&tokens, (int32_t)(3 + (state >> 33) % (vocab - 3)));
+        token_list_add(&tokens,
+                       (int32_t)(FIRST_ORDINARY + (state >> 33) % (vocab - FIRST_ORDINARY)));
     }
     segment_add_tokens(out, PART_DRAFT, -1, tokens.ids, tokens.count);
     token_list_free(&tokens);
@@ -120,6 +122,9 @@ static int run_prompt(struct bench *bench, uint32_t prompt, uint32_t reply, stru
 
 static int check_depths(const struct bench *bench, struct error *error)
 {
+    if (bench->vocab <= FIRST_ORDINARY)
+        return error_set(error, ERROR_INPUT, "a vocabulary of %u leaves nothing to read",
+                         bench->vocab);
     for (size_t i = 0; i < bench->depth_count; i++) {
         uint64_t need = (uint64_t)bench->depths[i] + bench->prefill + bench->decode;
         if (need > bench->context)

@@ -70,8 +70,10 @@ static int load(void *user, loader_progress_fn *progress, void *loader,
         return -1;
     struct model_config config = model->config;
     uint32_t context = model->context;
-    if (generator_local_open(generator, model, error) != 0)
+    if (generator_local_open(generator, model, error) != 0) {
+        model_close(model);
         return -1;
+    }
     *about = describe(*generator, &config, context);
     return 0;
 }

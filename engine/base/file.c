@@ -152,11 +152,10 @@ static int open_readable(const char *path, struct error *error)
     return fd;
 }
 
-int file_read(const char *path, size_t max_bytes, struct strbuf *out, struct error *error)
+/* `path` is for messages. */
+static int read_all(int fd, const char *path, size_t max_bytes, struct strbuf *out,
+                    struct error *error)
 {
-    int fd = open_readable(path, error);
-    if (fd < 0)
-        return -1;
     char chunk[65536];
     size_t total = 0;
     int result = 0;
@@ -177,8 +176,28 @@ int file_read(const char *path, size_t max_bytes, struct strbuf *out, struct err
         }
         strbuf_add(out, chunk, (size_t)got);
     }
+    return result;
+}
+
+int file_read(const char *path, size_t max_bytes, struct strbuf *out, struct error *error)
+{
+    int fd = open_readable(path, error);
+    if (fd < 0)
+        return -1;
+    int result = read_all(fd, path, max_bytes, out, error);
     if (fd != STDIN_FILENO)
         close(fd);
+    return result;
+}
+
+int file_read_regular(const char *path, size_t max_bytes, struct strbuf *out, struct error *error)
+{
+    struct stat status;
+    int fd = open_regular(path, &status, error);
+    if (fd < 0)
+        return -1;
+    int result = read_all(fd, path, max_bytes, out, error);
+    close(fd);
     return result;
 }
 

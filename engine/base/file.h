@@ -29,6 +29,8 @@ void mapped_file_close(struct mapped_file *file);
 /* Appends a regular file (or a pipe, or standard input for "-") to `out`; refuses more than
  * `max_bytes`. */
 int file_read(const char *path, size_t max_bytes, struct strbuf *out, struct error *error);
+/* The same for a program that must not wait: nothing but a regular file, and "-" is a name. */
+int file_read_regular(const char *path, size_t max_bytes, struct strbuf *out, struct error *error);
 
 bool file_exists(const char *path);
 bool directory_exists(const char *path);

@@ -102,10 +102,14 @@ static struct document *list_add(struct document_list *list, const char *name)
     return document;
 }
 
-int document_add_file(struct document_list *list, const char *path, struct error *error)
+typedef int (*read_file)(const char *path, size_t max_bytes, struct strbuf *out,
+                         struct error *error);
+
+static int add_read(struct document_list *list, const char *path, read_file read,
+                    struct error *error)
 {
     struct strbuf bytes = {0};
-    int result = file_read(path, DOCUMENT_BYTES_MAX, &bytes, error);
+    int result = read(path, DOCUMENT_BYTES_MAX, &bytes, error);
     if (result == 0 && bytes.length > 0 && memchr(bytes.data, '\0', bytes.length) != NULL)
         result = error_set(error, ERROR_INPUT, "%s: not text (it has NUL bytes)", path);
     if (result == 0) {
@@ -114,6 +118,16 @@ int document_add_file(struct document_list *list, const char *path, struct error
     }
     strbuf_free(&bytes);
     return result;
+}
+
+int document_add_file(struct document_list *list, const char *path, struct error *error)
+{
+    return add_read(list, path, file_read, error);
+}
+
+int document_add_regular(struct document_list *list, const char *path, struct error *error)
+{
+    return add_read(list, path, file_read_regular, error);
 }
 
 void document_add_text(struct document_list *list, const char *name, const char *text,

@@ -34,6 +34,9 @@ struct document_list {
 /* Reads a file ("-": standard input) as UTF-8 text and adds it with guessed pairs (date from its
  * time, url as the file name). Refuses directories, binary files and what is too large. */
 int document_add_file(struct document_list *list, const char *path, struct error *error);
+/* The same for a program that must not wait, as a chat: pipes, devices and standard input are
+ * refused. */
+int document_add_regular(struct document_list *list, const char *path, struct error *error);
 void document_add_text(struct document_list *list, const char *name, const char *text,
                        size_t length);
 /* Sets or adds a pair; a value given by a user replaces all guesses of that document's. */

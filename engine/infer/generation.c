@@ -12,17 +12,24 @@ static bool list_has(const struct token_list *list, int32_t id)
     return false;
 }
 
-/* Special tokens are sampled only to end the reply: EOS, and stops that are special tokens. */
+static void add_end(struct generation *generation, int32_t id)
+{
+    if (id >= 0 && !list_has(&generation->ends, id))
+        token_list_add(&generation->ends, id);
+}
+
+/* Special tokens are sampled only to end the reply: EOS, which for models with added tokens may be
+ * another one in config.json than in tokenizer.model, and stops that are special tokens. */
 static void choose_ends(struct generation *generation, const struct model *model,
                         const struct generation_request *request)
 {
-    int32_t eos = tokenizer_eos(model->tokenizer);
-    if (eos >= 0 && !request->ignore_eos)
-        token_list_add(&generation->ends, eos);
+    const int32_t eos[] = {tokenizer_eos(model->tokenizer), model->config.eos_id};
+    for (size_t i = 0; i < 2 && !request->ignore_eos; i++)
+        add_end(generation, eos[i]);
     for (size_t i = 0; i < request->stop_count; i++) {
         int32_t id = tokenizer_special(model->tokenizer, request->stops[i]);
-        if (id >= 0 && !(id == eos && request->ignore_eos) && !list_has(&generation->ends, id))
-            token_list_add(&generation->ends, id);
+        if (!(request->ignore_eos && (id == eos[0] || id == eos[1])))
+            add_end(generation, id);
     }
     uint32_t known = tokenizer_size(model->tokenizer);
     for (uint32_t id = 0; id < model->shape.vocab; id++)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <utime.h>
 
 #include "engine/base/alloc.h"
@@ -157,6 +158,28 @@ static void lists_copy_and_remove(void **state)
     document_list_free(&copy);
 }
 
+/* A pipe without a writer would be waited for, for ever. */
+static void regular_files_only(void **state)
+{
+    (void)state;
+    char *path = temporary("x", 1);
+    struct document_list list = {0};
+    struct error error = {0};
+    assert_int_equal(document_add_regular(&list, path, &error), 0);
+    assert_string_equal(list.items[0].text, "x");
+    unlink(path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(document_add_regular(&list, path, &error), -1);
+    assert_non_null(strstr(error.message, "not a regular file"));
+    assert_int_equal(document_add_regular(&list, "/dev/zero", &error), -1);
+    assert_int_equal(document_add_regular(&list, "-", &error), -1);
+    assert_non_null(strstr(error.message, "No such file"));
+    assert_int_equal(list.count, 1);
+    document_list_free(&list);
+    unlink(path);
+    free(path);
+}
+
 int main(void)
 {
     setenv("TZ", "UTC", 1);
@@ -168,6 +191,7 @@ int main(void)
         cmocka_unit_test(what_is_no_text_is_refused),
         cmocka_unit_test(invalid_bytes_become_replacements),
         cmocka_unit_test(lists_copy_and_remove),
+        cmocka_unit_test(regular_files_only),
     };
     return cmocka_run_group_tests_name("document", tests, NULL, NULL);
 }

@@ -262,6 +262,7 @@ struct model *toy_model(const struct toy_options *options)
         tokenizer_open(&model->tokenizer, options->tokenizer, 1000000, NULL) == 0)
         model->shape.vocab = tokenizer_size(model->tokenizer);
     model->config.vocab = model->shape.vocab;
+    model->config.eos_id = -1;
     backend->shape = model->shape;
     backend->logit_first = options->logit_first;
     backend->logits =
