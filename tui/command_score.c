@@ -47,18 +47,14 @@ static int check_length(const struct scoring *scoring, const char *path, struct 
 }
 
 /* The session is open. */
-static int score_file(struct scoring *scoring, const char *path, struct error *error)
+static int score_text(struct scoring *scoring, const char *path, const struct strbuf *text,
+                      struct error *error)
 {
     struct model *model = scoring->session.model;
-    struct strbuf text = {0};
     if (tokenizer_bos(model->tokenizer) >= 0)
         token_list_add(&scoring->tokens, tokenizer_bos(model->tokenizer));
-    int result = file_read(path, FILE_BYTES_MAX, &text, error);
-    if (result == 0) {
-        tokenizer_encode(model->tokenizer, strbuf_text(&text), text.length, true, &scoring->tokens);
-        result = check_length(scoring, path, error);
-    }
-    strbuf_free(&text);
+    tokenizer_encode(model->tokenizer, strbuf_text(text), text->length, true, &scoring->tokens);
+    int result = check_length(scoring, path, error);
     scoring->progress = progress_begin();
     if (result == 0)
         result = score_tokens(model, scoring->tokens.ids, scoring->tokens.count, print_row, scoring,
@@ -70,6 +66,7 @@ static int score_file(struct scoring *scoring, const char *path, struct error *e
 static int run(struct settings *settings, int argc, char **argv)
 {
     struct scoring scoring = {0};
+    struct strbuf text = {0};
     struct error error = {0};
     const char *value;
     int at = 1;
@@ -78,10 +75,15 @@ static int run(struct settings *settings, int argc, char **argv)
     if (operands < 1 || operands > 2)
         return command_usage("score", "expected MODEL FILE, or FILE for the model of -m");
     const char *name = operands == 2 ? argv[at] : NULL, *path = argv[argc - 1];
-    if (model_session_open(&scoring.session, settings, name, &error) != 0)
-        return command_failed(&error);
-    int result = score_file(&scoring, path, &error);
-    model_session_close(&scoring.session);
+    /* A pipe may be waited for: before the session, which keeps Ctrl-C to itself. */
+    int result = file_read(path, FILE_BYTES_MAX, &text, &error);
+    if (result == 0)
+        result = model_session_open(&scoring.session, settings, name, &error);
+    if (result == 0) {
+        result = score_text(&scoring, path, &text, &error);
+        model_session_close(&scoring.session);
+    }
+    strbuf_free(&text);
     token_list_free(&scoring.tokens);
     return result == 0 ? EXIT_OK : command_failed(&error);
 }

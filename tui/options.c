@@ -37,8 +37,6 @@ const struct option options_table[] = {
      "no template: the model goes on from the text as it is"},
     {"show-prompt", 0, "run", NULL, OPTION_FLAG, NULL, NO_RANGE, NULL, 0, NULL,
      "print exactly what the model would be given, and stop"},
-    {"plain", 0, "chat", NULL, OPTION_FLAG, NULL, NO_RANGE, NULL, 0, NULL,
-     "line by line, without a screen: for a pipe, a dumb terminal or a screen reader"},
     {"decode", 0, "tokenize", NULL, OPTION_FLAG, NULL, NO_RANGE, NULL, 0, NULL,
      "read a JSON array of ids and print its text"},
     {"depths", 0, "bench", NULL, OPTION_STRING, "N,N,...", NO_RANGE, NULL, 0, NULL,

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -243,6 +244,17 @@ int directory_make(const char *path, struct error *error)
     }
     free(copy);
     return result;
+}
+
+char *program_directory(void)
+{
+    char path[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (length <= 0)
+        return NULL;
+    path[length] = '\0';
+    char *slash = strrchr(path, '/');
+    return slash == NULL ? NULL : xstrndup(path, (size_t)(slash - path));
 }
 
 char *xdg_directory(const char *kind)

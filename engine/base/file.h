@@ -43,6 +43,9 @@ const char *path_base(const char *path);
 /* Creates the directory and its parents with mode 0700 where they are missing. */
 int directory_make(const char *path, struct error *error);
 
+/* The directory that holds the running program, to be freed; NULL when it cannot be told. */
+char *program_directory(void);
+
 /* The XDG directory for airo: kind is "config", "data", "cache" or "state". To be freed. */
 char *xdg_directory(const char *kind);
 

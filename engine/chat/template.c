@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "engine/base/alloc.h"
 #include "engine/base/file.h"
@@ -225,18 +224,6 @@ static int template_read(struct chat_template *template, const char *path, struc
 }
 
 /* --- name -> file ----------------------------------------------------------------------------- */
-
-/* Directory of the running program, to be freed; NULL when it cannot be told. */
-static char *program_directory(void)
-{
-    char path[4096];
-    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
-    if (length <= 0)
-        return NULL;
-    path[length] = '\0';
-    char *slash = strrchr(path, '/');
-    return slash == NULL ? NULL : xstrndup(path, (size_t)(slash - path));
-}
 
 /* Takes `directory` over. The first file found wins; all directories are noted in `looked`. */
 static void look_in(char *directory, const char *below, const char *name, char **found,

@@ -2,12 +2,10 @@
 
 #include <ctype.h>
 #include <dirent.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "engine/base/alloc.h"
 #include "engine/base/file.h"
@@ -56,21 +54,6 @@ static bool name_allowed(const char *name, int parts)
         return slash == NULL && part_allowed(name, strlen(name));
     return slash != NULL && strchr(slash + 1, '/') == NULL &&
            part_allowed(name, (size_t)(slash - name)) && part_allowed(slash + 1, strlen(slash + 1));
-}
-
-/* The directory that holds the running program, or NULL. */
-static char *program_directory(void)
-{
-    char path[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
-    if (length <= 0)
-        return NULL;
-    path[length] = '\0';
-    char *slash = strrchr(path, '/');
-    if (slash == NULL)
-        return NULL;
-    *slash = '\0';
-    return xstrdup(path);
 }
 
 /* Beside the program: a build directory's ../models, or an installation's ../share/airo/models. */

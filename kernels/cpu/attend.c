@@ -112,10 +112,8 @@ int cpu_rope_append(struct backend *backend, uint32_t layer, const struct backen
                 return step_error(backend, "rope_append", "a page is out of range");
     }
     struct append_job job = {backend, batch, layer, q->data, k->data, v->data};
-    if (batch->n == 1)
-        append_token(&job, 0);
-    else
-        thread_pool_run(backend->pool, append_work, &job);
+    uint64_t products = (uint64_t)(q->cols + 2 * k->cols) * 4 * batch->n;
+    thread_pool_run(backend->pool, products, append_work, &job);
     return 0;
 }
 
@@ -407,8 +405,11 @@ int cpu_attend(struct backend *backend, uint32_t layer, const struct backend_bat
     if (q->cols != shape->heads * shape->head_dim || a->cols != q->cols)
         return step_error(backend, "attend", "a buffer has the wrong width");
     uint32_t group = shape->heads / shape->kv_heads, longest = 0;
-    for (uint32_t t = 0; t < batch->n; t++)
+    uint64_t products = 0;
+    for (uint32_t t = 0; t < batch->n; t++) {
         longest = batch->positions[t] + 1 > longest ? batch->positions[t] + 1 : longest;
+        products += (uint64_t)2 * q->cols * (batch->positions[t] + 1);
+    }
     struct attend_job job = {backend, batch, layer, q->data, a->data, 0, 0, 0, 0, 1, 0};
     job.tile_heads = group < ATTEND_QUERIES ? group : ATTEND_QUERIES;
     job.tile_tokens = ATTEND_QUERIES / job.tile_heads;
@@ -416,6 +417,6 @@ int cpu_attend(struct backend *backend, uint32_t layer, const struct backend_bat
     job.token_tiles = (batch->n + job.tile_tokens - 1) / job.tile_tokens;
     if ((size_t)batch->n * shape->heads < (size_t)SPLIT_FACTOR * backend->threads)
         job.segments = segments_of(longest);
-    thread_pool_run(backend->pool, attend_work, &job);
+    thread_pool_run(backend->pool, products, attend_work, &job);
     return 0;
 }

@@ -52,7 +52,7 @@ double cpu_measure_bandwidth(struct backend *backend)
         job.words = words;
         for (int round = 0; round < ROUNDS; round++) {
             double start = now_seconds();
-            thread_pool_run(backend->pool, read_work, &job);
+            thread_pool_run(backend->pool, UINT64_MAX, read_work, &job);
             double rate = (double)BUFFER_BYTES / (now_seconds() - start);
             best = rate > best ? rate : best;
         }

@@ -269,6 +269,6 @@ int strips_pack(struct cpu_linear *packed, const struct backend_linear *linear,
     if (packed->data == NULL)
         return -1;
     struct pack_job job = {.packed = packed, .linear = linear, .order = order};
-    thread_pool_run(pool, pack_work, &job);
+    thread_pool_run(pool, UINT64_MAX, pack_work, &job);
     return 0;
 }

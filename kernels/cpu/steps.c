@@ -226,7 +226,10 @@ static int linear_run(struct linear_job *job)
     job->input = job->norm != NULL ? backend->scratch.normed : job->x;
     job->input_stride = job->norm != NULL ? backend->shape.hidden : job->x_stride;
     find_orders(job);
-    thread_pool_run(backend->pool, linear_work, job);
+    uint64_t products = 0;
+    for (uint32_t i = 0; i < job->count; i++)
+        products += (uint64_t)job->linears[i]->in * job->linears[i]->out * job->n;
+    thread_pool_run(backend->pool, products, linear_work, job);
     return 0;
 }
 
@@ -386,7 +389,7 @@ int cpu_head(struct backend *backend, const uint32_t *rows, uint32_t count,
         .input = backend->scratch.normed,
         .input_stride = shape->hidden,
     };
-    thread_pool_run(backend->pool, head_work, &job);
+    thread_pool_run(backend->pool, (uint64_t)shape->hidden * shape->vocab * count, head_work, &job);
     *logits = backend->scratch.logits;
     return 0;
 }

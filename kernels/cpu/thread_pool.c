@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #define THREADS_MAX   1024
-#define SPINS         20000 /* pauses before sleeping: about half a millisecond */
-#define BARRIER_SPINS 4000
+#define TURN_SPINS    20000 /* pauses before sleeping between runs: about half a millisecond */
+#define BARRIER_SPINS 4000  /* and within one */
 
 struct worker {
     pthread_t thread;
@@ -25,8 +25,9 @@ struct thread_pool {
     thread_pool_work *work;
     void *argument;
     struct worker *workers;           /* [threads - 1] */
+    bool alone;                       /* this run is the caller's own */
     pthread_mutex_t lock;             /* for sleeping only */
-    pthread_cond_t wake;              /* a new turn */
+    pthread_cond_t wake;              /* something that is waited for has changed */
     _Alignas(64) atomic_uint turn;    /* counts runs; work and argument are set before */
     _Alignas(64) atomic_uint running; /* workers that have not finished this turn */
     _Alignas(64) atomic_uint arrived; /* at the barrier */
@@ -44,53 +45,41 @@ static inline void spin_pause(void)
 #endif
 }
 
-/* Waits until *value differs from `old`, giving the core away when that takes long. */
-static void wait_change(atomic_uint *value, unsigned old)
-{
-    for (unsigned i = 0; atomic_load_explicit(value, memory_order_acquire) == old; i++) {
-        if (i < BARRIER_SPINS)
-            spin_pause();
-        else
-            sched_yield();
-    }
-}
-
-static void wait_zero(atomic_uint *value)
+/* Waits until *value differs from `old` and returns it: spins, then sleeps. */
+static unsigned wait_change(struct thread_pool *pool, atomic_uint *value, unsigned old,
+                            unsigned spins)
 {
     unsigned now;
-    while ((now = atomic_load_explicit(value, memory_order_acquire)) != 0)
-        wait_change(value, now);
-}
-
-/* The next turn after `seen`: spins, then sleeps. */
-static unsigned wait_turn(struct thread_pool *pool, unsigned seen)
-{
-    unsigned turn;
-    for (unsigned i = 0; i < SPINS; i++) {
-        turn = atomic_load_explicit(&pool->turn, memory_order_acquire);
-        if (turn != seen)
-            return turn;
+    for (unsigned i = 0; i < spins; i++) {
+        now = atomic_load_explicit(value, memory_order_acquire);
+        if (now != old)
+            return now;
         spin_pause();
     }
     pthread_mutex_lock(&pool->lock);
     atomic_fetch_add(&pool->sleepers, 1);
-    while ((turn = atomic_load(&pool->turn)) == seen)
+    while ((now = atomic_load(value)) == old)
         pthread_cond_wait(&pool->wake, &pool->lock);
     atomic_fetch_sub(&pool->sleepers, 1);
     pthread_mutex_unlock(&pool->lock);
-    return turn;
+    return now;
 }
 
-/* A sleeper counts itself before it looks at the turn for the last time, and a new turn is written
- * before the sleepers are counted: one of the two sees the other. */
-static void next_turn(struct thread_pool *pool)
+/* After a change that somebody may wait for. A sleeper counts itself before it looks for the last
+ * time, and the change is made before the sleepers are counted: one of the two sees the other. */
+static void announce(struct thread_pool *pool)
 {
-    atomic_fetch_add(&pool->turn, 1);
     if (atomic_load(&pool->sleepers) == 0)
         return;
     pthread_mutex_lock(&pool->lock);
     pthread_cond_broadcast(&pool->wake);
     pthread_mutex_unlock(&pool->lock);
+}
+
+static void next_turn(struct thread_pool *pool)
+{
+    atomic_fetch_add(&pool->turn, 1);
+    announce(pool);
 }
 
 static void *worker_main(void *argument)
@@ -99,11 +88,12 @@ static void *worker_main(void *argument)
     struct thread_pool *pool = worker->pool;
     unsigned turn = 0;
     for (;;) {
-        turn = wait_turn(pool, turn);
+        turn = wait_change(pool, &pool->turn, turn, TURN_SPINS);
         if (atomic_load(&pool->closing))
             return NULL;
         pool->work(pool->argument, worker->index, pool->threads);
-        atomic_fetch_sub_explicit(&pool->running, 1, memory_order_release);
+        if (atomic_fetch_sub(&pool->running, 1) == 1)
+            announce(pool);
     }
 }
 
@@ -184,27 +174,34 @@ unsigned thread_pool_threads(const struct thread_pool *pool)
     return pool->threads;
 }
 
-void thread_pool_run(struct thread_pool *pool, thread_pool_work *work, void *argument)
+void thread_pool_run(struct thread_pool *pool, uint64_t products, thread_pool_work *work,
+                     void *argument)
 {
-    if (pool->threads > 1) {
-        pool->work = work;
-        pool->argument = argument;
-        atomic_store(&pool->running, pool->threads - 1);
-        next_turn(pool);
+    pool->alone = pool->threads == 1 || products < THREAD_POOL_PRODUCTS;
+    if (pool->alone) {
+        work(argument, 0, 1);
+        return;
     }
+    pool->work = work;
+    pool->argument = argument;
+    atomic_store(&pool->running, pool->threads - 1);
+    next_turn(pool);
     work(argument, 0, pool->threads);
-    wait_zero(&pool->running);
+    unsigned running;
+    while ((running = atomic_load_explicit(&pool->running, memory_order_acquire)) != 0)
+        wait_change(pool, &pool->running, running, BARRIER_SPINS);
 }
 
 void thread_pool_barrier(struct thread_pool *pool)
 {
-    if (pool->threads == 1)
+    if (pool->alone)
         return;
     unsigned turn = atomic_load_explicit(&pool->barrier_turn, memory_order_relaxed);
     if (atomic_fetch_add_explicit(&pool->arrived, 1, memory_order_acq_rel) + 1 == pool->threads) {
         atomic_store_explicit(&pool->arrived, 0, memory_order_relaxed);
-        atomic_fetch_add_explicit(&pool->barrier_turn, 1, memory_order_release);
+        atomic_fetch_add(&pool->barrier_turn, 1);
+        announce(pool);
         return;
     }
-    wait_change(&pool->barrier_turn, turn);
+    wait_change(pool, &pool->barrier_turn, turn, BARRIER_SPINS);
 }

@@ -491,6 +491,27 @@ static void reply_ends_with_the_context(void **state)
     session_close(&session);
 }
 
+/* Models with added tokens end with one of those, whatever tokenizer.model has. */
+static void reply_ends_with_the_configured_end(void **state)
+{
+    (void)state;
+    struct session session = toy_session((struct toy_options){0});
+    int32_t third = -1;
+    for (int round = 0; round < 3; round++) {
+        struct generation_request request = greedy(5);
+        request.ignore_eos = round == 2;
+        add_ids(&request, 40, 3);
+        struct result *result = start(&session, &request);
+        finish(&session, result);
+        assert_int_equal(result->tokens.count, round == 1 ? 2 : 5);
+        assert_int_equal(result->reason, round == 1 ? STOP_EOS : STOP_LENGTH);
+        third = round == 0 ? result->tokens.ids[2] : third;
+        session.model->config.eos_id = third;
+        forget_results(&session);
+    }
+    session_close(&session);
+}
+
 static void stop_string_cuts_text_and_ids(void **state)
 {
     (void)state;
@@ -740,6 +761,7 @@ int main(void)
         cmocka_unit_test(quit_in_prefill_is_prompt),
         cmocka_unit_test(prompt_that_does_not_fit_is_refused),
         cmocka_unit_test(reply_ends_with_the_context),
+        cmocka_unit_test(reply_ends_with_the_configured_end),
         cmocka_unit_test(stop_string_cuts_text_and_ids),
         cmocka_unit_test(device_failure_ends_the_reply_not_the_engine),
         cmocka_unit_test(full_pool_makes_replies_wait),
