@@ -17,6 +17,7 @@ WERROR   ?=
 # Every package the project needs, in one place. Debian names.
 PACKAGES := gcc libc6-dev pkg-config libncurses-dev libreadline-dev libiniparser-dev libjansson-dev \
             libunistring-dev libcmocka-dev libvterm-dev
+LINT_PACKAGES := clang-format cppcheck
 
 WARNINGS := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes \
             -Wvla -Wformat=2 $(WERROR)
@@ -113,6 +114,7 @@ includes:
 	@! grep -nE '#include *"tui/' -r engine
 
 lint: includes
+	@sh tests/deps.sh $(LINT_PACKAGES)
 	clang-format --dry-run --Werror $(C_FILES)
 	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -I. -D_GNU_SOURCE \
 	  --enable=warning,performance,portability --suppress=missingInclude tui engine kernels

@@ -24,8 +24,16 @@ enum backend_dtype { BACKEND_F32, BACKEND_F16, BACKEND_BF16 };
 /* How keys and values are kept. q8: int8 with one fp16 scale per 32 values. */
 enum kv_type { KV_F32, KV_F16, KV_Q8, KV_TYPES };
 
-enum linear_slot { LINEAR_Q, LINEAR_K, LINEAR_V, LINEAR_O, LINEAR_GATE, LINEAR_UP, LINEAR_DOWN,
-                   LINEAR_SLOTS };
+enum linear_slot {
+    LINEAR_Q,
+    LINEAR_K,
+    LINEAR_V,
+    LINEAR_O,
+    LINEAR_GATE,
+    LINEAR_UP,
+    LINEAR_DOWN,
+    LINEAR_SLOTS
+};
 enum norm_slot { NORM_ATTENTION, NORM_MLP, NORM_FINAL };
 enum table_slot { TABLE_EMBED, TABLE_HEAD };
 
@@ -71,7 +79,7 @@ struct backend_linear {
     struct backend_tensor dense; /* data != NULL: dense, and the GPTQ fields are unused */
     const void *qweight, *qzeros, *scales, *g_idx;
     uint32_t groups, group_size;
-    uint32_t zero_offset; /* 1 for GPTQ v1, 0 for v2 */
+    uint32_t zero_offset;       /* 1 for GPTQ v1, 0 for v2 */
     struct backend_tensor bias; /* [1, out] or absent */
 };
 
@@ -90,7 +98,7 @@ struct backend_batch {
 };
 
 struct backend_memory {
-    uint64_t total_bytes, free_bytes; /* of the device (or the machine) */
+    uint64_t total_bytes, free_bytes;               /* of the device (or the machine) */
     uint64_t weight_bytes, kv_bytes, scratch_bytes; /* held by this backend */
 };
 

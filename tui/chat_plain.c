@@ -107,7 +107,7 @@ static int run_reply(struct plain *plain, struct error *error)
 
 static void send_message(struct plain *plain, const char *text)
 {
-    struct error error;
+    struct error error = {0};
     int tip = plain->conversation->tip;
     struct message *message =
         conversation_add(plain->conversation, tip, ROLE_USER, text, strlen(text));

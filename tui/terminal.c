@@ -147,8 +147,9 @@ int terminal_open(struct terminal **out, const char *colour, bool mouse, const s
 {
     struct termios modes;
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) || tcgetattr(STDIN_FILENO, &modes) != 0)
-        return error_set(error, ERROR_INPUT,
-                         "chat needs a terminal; for pipes use airo ask, airo run or airo chat --plain");
+        return error_set(
+            error, ERROR_INPUT,
+            "chat needs a terminal; for pipes use airo ask, airo run or airo chat --plain");
     need_utf8();
     if (signals_open(STDOUT_FILENO, &modes, RESTORE_ALL, error) != 0)
         return -1;

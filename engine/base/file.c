@@ -29,7 +29,6 @@ struct guard {
 };
 
 static struct guard guards[GUARD_SLOTS];
-static pthread_once_t guard_once = PTHREAD_ONCE_INIT;
 static pthread_mutex_t guard_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct sigaction guard_previous;
 static uintptr_t guard_page_bytes;
@@ -53,20 +52,26 @@ static void guard_handle(int signal_number, siginfo_t *info, void *context)
     raise(signal_number);
 }
 
+/* With the lock held. Puts our handler in front, also of one that was installed over it meanwhile
+ * (an interface that restores its terminal): that one gets what is not ours. */
 static void guard_install(void)
 {
-    guard_page_bytes = (uintptr_t)sysconf(_SC_PAGESIZE);
-    struct sigaction action = {.sa_flags = SA_SIGINFO};
+    struct sigaction action = {.sa_flags = SA_SIGINFO}, now;
     action.sa_sigaction = guard_handle;
     sigemptyset(&action.sa_mask);
-    sigaction(SIGBUS, &action, &guard_previous);
+    if (sigaction(SIGBUS, NULL, &now) == 0 &&
+        ((now.sa_flags & SA_SIGINFO) == 0 || now.sa_sigaction != guard_handle)) {
+        guard_page_bytes = (uintptr_t)sysconf(_SC_PAGESIZE);
+        guard_previous = now;
+        sigaction(SIGBUS, &action, NULL);
+    }
 }
 
 static int guard_add(const void *data, size_t size)
 {
-    pthread_once(&guard_once, guard_install);
     int found = -1;
     pthread_mutex_lock(&guard_lock);
+    guard_install();
     for (int i = 0; i < GUARD_SLOTS && found < 0; i++) {
         if (atomic_load(&guards[i].begin) != 0)
             continue;
@@ -126,6 +131,9 @@ int mapped_file_open(struct mapped_file *file, const char *path, struct error *e
 
 bool mapped_file_damaged(const struct mapped_file *file)
 {
+    pthread_mutex_lock(&guard_lock);
+    guard_install();
+    pthread_mutex_unlock(&guard_lock);
     return file->slot >= 0 && atomic_load(&guards[file->slot].damaged);
 }
 

@@ -22,7 +22,8 @@ struct mapped_file {
 
 /* Maps a regular file read-only. Errors name the path. */
 int mapped_file_open(struct mapped_file *file, const char *path, struct error *error);
-/* True when a page could not be read (truncated file, I/O error) since it was mapped. */
+/* True when a page could not be read (truncated file, I/O error) since it was mapped. Also takes
+ * SIGBUS back from a handler that was installed after mapped_file_open. */
 bool mapped_file_damaged(const struct mapped_file *file);
 void mapped_file_close(struct mapped_file *file);
 

@@ -23,7 +23,12 @@ enum segment_kind {
 };
 
 enum segment_part {
-    PART_SYSTEM, PART_DOCUMENT, PART_SCENE, PART_HISTORY, PART_DRAFT, PARTS,
+    PART_SYSTEM,
+    PART_DOCUMENT,
+    PART_SCENE,
+    PART_HISTORY,
+    PART_DRAFT,
+    PARTS,
 };
 
 struct segment {
@@ -33,7 +38,7 @@ struct segment {
     bool fresh; /* text: begin a new run of tokens here (with the tokenizer's dummy prefix) */
     char *text; /* owned by the list */
     size_t length;
-    int32_t id;             /* SEGMENT_SPECIAL */
+    int32_t id;               /* SEGMENT_SPECIAL */
     struct token_list tokens; /* SEGMENT_TOKENS */
 };
 

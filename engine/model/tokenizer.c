@@ -115,7 +115,7 @@ static size_t next_unit(const struct vocab *vocab, const char *text, size_t leng
                         const char **unit, size_t *unit_length)
 {
     size_t size = 0;
-    uint32_t code;
+    uint32_t code = 0;
     if (vocab->user_defined_count > 0)
         size = vocab_match_user_defined(vocab, text, length);
     bool known = size > 0;

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -58,8 +59,9 @@ static void utf8_round_trips_every_code_point(void **state)
 static void utf8_refuses_overlong_and_surrogates(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"\xC0\x80", "\xE0\x80\x80", "\xED\xA0\x80",
-                                      "\xF0\x80\x80\x80", "\xF4\x90\x80\x80", "\xFF", "\x80"};
+    static const char *const bad[] = {
+        "\xC0\x80",         "\xE0\x80\x80", "\xED\xA0\x80", "\xF0\x80\x80\x80",
+        "\xF4\x90\x80\x80", "\xFF",         "\x80"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         uint32_t code;
         assert_int_equal(utf8_decode(bad[i], strlen(bad[i]), &code), 1);
@@ -103,6 +105,32 @@ static void truncated_mapping_is_damaged_not_fatal(void **state)
     unlink(path);
 }
 
+static void die(int number)
+{
+    (void)number;
+    _exit(1);
+}
+
+/* As the chat does: it opens the terminal while the model is being loaded. */
+static void another_handler_does_not_disarm_the_mapping(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/airo-map-XXXXXX";
+    int fd = mkstemp(path);
+    assert_int_equal(ftruncate(fd, 65536), 0);
+    struct mapped_file file;
+    assert_int_equal(mapped_file_open(&file, path, NULL), 0);
+    signal(SIGBUS, die);
+    assert_false(mapped_file_damaged(&file));
+    assert_int_equal(ftruncate(fd, 4096), 0);
+    volatile unsigned char byte = file.data[60001];
+    assert_int_equal(byte, 0);
+    assert_true(mapped_file_damaged(&file));
+    mapped_file_close(&file);
+    close(fd);
+    unlink(path);
+}
+
 static void large_allocation_is_an_error(void **state)
 {
     (void)state;
@@ -121,6 +149,7 @@ int main(void)
         cmocka_unit_test(utf8_refuses_overlong_and_surrogates),
         cmocka_unit_test(json_is_bounded),
         cmocka_unit_test(truncated_mapping_is_damaged_not_fatal),
+        cmocka_unit_test(another_handler_does_not_disarm_the_mapping),
         cmocka_unit_test(large_allocation_is_an_error),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);
