@@ -23,7 +23,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing
             -Wvla -Wformat=2 $(WERROR)
 HARDEN   := -fstack-protector-strong -fPIE
 ifeq ($(SANITIZE),)
-HARDEN   += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+HARDEN   += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
 else
 SANFLAGS := -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all
 endif
@@ -60,6 +60,9 @@ $(BUILD)/kernels/cpu/avx2%o:   ISA := -mavx2 -mfma -mf16c -O3
 $(BUILD)/kernels/cpu/avx512%o: ISA := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx2 -mfma -mf16c -O3
 endif
 
+# What reads files from outside converts no number silently.
+$(BUILD)/engine/model/%.o $(BUILD)/engine/base/%.o $(BUILD)/engine/chat/%.o: PARSER := -Wconversion
+
 $(BUILD)/airo: $(BUILD)/tui/main.o $(BUILD)/libairo.a
 	$(call SAY,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(BUILD)/libairo.a $(LDLIBS)
@@ -71,7 +74,7 @@ $(BUILD)/libairo.a: $(LIB_OBJ)
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call SAY,CC,$<)
-	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(ISA) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(PARSER) $(ISA) -MMD -MP -c -o $@ $<
 
 $(UNIT_BIN): $(BUILD)/%: $(BUILD)/%.o $(HELP_OBJ) $(BUILD)/libairo.a
 	$(call SAY,LINK,$@)
@@ -115,8 +118,8 @@ includes:
 
 lint: includes
 	@sh tests/deps.sh $(LINT_PACKAGES)
-	clang-format --dry-run --Werror $(C_FILES)
-	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -I. -D_GNU_SOURCE \
+	@clang-format --dry-run --Werror $(C_FILES)
+	@cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -I. -D_GNU_SOURCE \
 	  --enable=warning,performance,portability --suppress=missingInclude tui engine kernels
 
 format:
