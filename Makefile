@@ -103,9 +103,10 @@ check: $(BUILD)/airo $(UNIT_BIN) $(BENCH_BIN) includes
 	@AIRO_BUILD=$(BUILD) sh tests/run.sh $(UNIT_BIN)
 
 asan:
-	@$(MAKE) --no-print-directory -j$(JOBS) check BUILD=build-asan SANITIZE=address,undefined CFLAGS='-O1 -g'
+	@ASAN_OPTIONS=allocator_may_return_null=1 TEST_TIMEOUT=1800 \
+	  $(MAKE) --no-print-directory -j$(JOBS) check BUILD=build-asan SANITIZE=address,undefined CFLAGS='-O1 -g'
 tsan:
-	@$(MAKE) --no-print-directory -j$(JOBS) check BUILD=build-tsan SANITIZE=thread CFLAGS='-O1 -g'
+	@TEST_TIMEOUT=1800 $(MAKE) --no-print-directory -j$(JOBS) check BUILD=build-tsan SANITIZE=thread CFLAGS='-O1 -g'
 
 # --- checks -----------------------------------------------------------------------------------
 

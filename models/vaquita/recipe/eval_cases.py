@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Write closed-context test cases as JSON lines: documents, a question, the value that must occur in the reply, the source.
 
-Invented names are never those of training, and half of the questions use a pairing of sentence and question form that
-training left out. About one case in ten asks for what the documents do not say.
+Invented names are never those of training, and about one question in seven uses a pairing of sentence and question form
+that training left out. About one case in ten asks for what the documents do not say.
 """
 import argparse
 import json
