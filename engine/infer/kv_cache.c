@@ -5,11 +5,6 @@
 
 #include "engine/base/alloc.h"
 
-/* A pool of several contexts is made only while it stays below this. */
-#define POOL_BYTES_SMALL ((uint64_t)128 << 20)
-#define POOL_CONTEXTS    4
-#define POOL_SPARE_PAGES 16
-
 struct page {
     uint32_t references; /* sequences that hold it */
     uint32_t children;   /* published pages that have it as parent */
@@ -36,18 +31,6 @@ struct kv_cache {
 uint32_t kv_pages_for(size_t tokens)
 {
     return (uint32_t)((tokens + KV_PAGE_TOKENS - 1) / KV_PAGE_TOKENS);
-}
-
-uint32_t kv_pages_wanted(const struct model *model)
-{
-    uint64_t context_pages = kv_pages_for(model->context);
-    uint64_t bytes = context_pages * model->ops->kv_page_bytes(&model->shape, model->kv_type);
-    uint64_t contexts = bytes > 0 ? POOL_BYTES_SMALL / bytes : 1;
-    if (contexts < 1)
-        contexts = 1;
-    if (contexts > POOL_CONTEXTS)
-        contexts = POOL_CONTEXTS;
-    return (uint32_t)(context_pages * contexts + POOL_SPARE_PAGES);
 }
 
 int kv_cache_open(struct kv_cache **out, const struct model *model, uint32_t pages,

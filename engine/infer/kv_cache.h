@@ -35,9 +35,6 @@ struct kv_usage {
 
 /* Pages for `tokens` positions of one sequence. */
 uint32_t kv_pages_for(size_t tokens);
-/* How many pages the interactive engine wants: one context and a few to copy tails into; several
- * contexts (at most four) while that stays small. */
-uint32_t kv_pages_wanted(const struct model *model);
 
 /* Creates the pool in the model's backend. ERROR_MEMORY when it does not fit. */
 int kv_cache_open(struct kv_cache **out, const struct model *model, uint32_t pages,

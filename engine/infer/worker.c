@@ -327,7 +327,8 @@ int worker_open(struct worker **out, struct model *model, struct error *error)
     worker->scheduler = scheduler_create(model);
     if (event_queue_open(&worker->events, error) != 0 ||
         forward_open(&worker->forward, model, error) != 0 ||
-        kv_cache_open(&worker->cache, model, kv_pages_wanted(model), error) != 0 ||
+        kv_cache_open(&worker->cache, model,
+                      model_pool_pages(model->ops, &model->shape, model->kv_type), error) != 0 ||
         start_thread(worker, error) != 0) {
         free_worker(worker);
         return -1;

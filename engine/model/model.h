@@ -58,6 +58,12 @@ void model_close(struct model *model);
 int model_plan(struct model_plan *plan, const char *directory, const struct model_config *config,
                uint32_t context, enum kv_type kv_type, uint32_t chunk, struct error *error);
 
+/* Key/value pages that the engine makes for a model: one context of shape->max_positions and a few
+ * to copy tails into; several contexts (at most four) while that stays small. Counted in the plan.
+ */
+uint32_t model_pool_pages(const struct backend_ops *ops, const struct backend_shape *shape,
+                          enum kv_type type);
+
 /* One line: "Vaquita: 4 layers, 256 hidden, GPTQ 4-bit g32 act-order, NTK-by-parts x4 (4096 ->
  * 16384)". To be freed. */
 char *model_describe(const char *directory, const struct model_config *config);

@@ -10,6 +10,11 @@
 #include "engine/model/rope.h"
 #include "engine/model/weights.h"
 
+/* A pool of several contexts is made only while it stays below this. */
+#define POOL_BYTES_SMALL ((uint64_t)128 << 20)
+#define POOL_CONTEXTS    4
+#define POOL_SPARE_PAGES 4
+
 /* Indexed by enum kv_type. */
 static const char *const kv_names[KV_TYPES] = {[KV_F32] = "f32", [KV_F16] = "f16", [KV_Q8] = "q8"};
 
@@ -91,11 +96,22 @@ static int weight_bytes(const struct plan_input *input, uint64_t *bytes, struct 
     return 0;
 }
 
-/* Keys and values of `context` positions of one conversation. */
+uint32_t model_pool_pages(const struct backend_ops *ops, const struct backend_shape *shape,
+                          enum kv_type type)
+{
+    uint64_t context = ((uint64_t)shape->max_positions + KV_PAGE_TOKENS - 1) / KV_PAGE_TOKENS;
+    uint64_t bytes = context * ops->kv_page_bytes(shape, type);
+    uint64_t contexts = bytes > 0 ? POOL_BYTES_SMALL / bytes : 1;
+    contexts = contexts < 1 ? 1 : contexts > POOL_CONTEXTS ? POOL_CONTEXTS : contexts;
+    return (uint32_t)(context * contexts + POOL_SPARE_PAGES);
+}
+
+/* The whole pool, for a context of `context` positions. */
 static uint64_t kv_bytes(const struct plan_input *input, enum kv_type type, uint32_t context)
 {
-    uint64_t pages = (context + (uint64_t)KV_PAGE_TOKENS - 1) / KV_PAGE_TOKENS;
-    return pages * input->ops->kv_page_bytes(&input->shape, type);
+    struct backend_shape shape = input->shape;
+    shape.max_positions = context;
+    return model_pool_pages(input->ops, &shape, type) * input->ops->kv_page_bytes(&shape, type);
 }
 
 /* Activations, their quantised twins, and logits; the backend's own are of the same order. */
@@ -136,7 +152,8 @@ static void suggest(const struct model_plan *plan, const struct plan_input *inpu
         return;
     }
     uint64_t page = input->ops->kv_page_bytes(&input->shape, KV_Q8);
-    uint64_t tokens = page > 0 ? room / page * KV_PAGE_TOKENS : 0;
+    uint64_t pages = page > 0 ? room / page : 0;
+    uint64_t tokens = pages > POOL_SPARE_PAGES ? (pages - POOL_SPARE_PAGES) * KV_PAGE_TOKENS : 0;
     if (tokens >= 512)
         snprintf(out, size, "fits with q8 and a context of %llu tokens",
                  (unsigned long long)(tokens / 256 * 256));

@@ -50,15 +50,40 @@ uint64_t cpu_memory_total(void)
     return pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : 0;
 }
 
-uint64_t cpu_memory_available(void)
+/* The number after `key` at the start of a line of a file of the system's; 0: none. `key` "" reads
+ * the first line. "max" (no limit) is no number. */
+static uint64_t system_number(const char *path, const char *key)
 {
-    FILE *file = fopen("/proc/meminfo", "re");
+    FILE *file = fopen(path, "re");
     char line[128];
-    unsigned long long kib = 0;
+    unsigned long long value = 0;
+    size_t length = strlen(key);
     while (file != NULL && fgets(line, sizeof line, file) != NULL)
-        if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1)
+        if (strncmp(line, key, length) == 0 && sscanf(line + length, "%llu", &value) == 1)
             break;
     if (file != NULL)
         fclose(file);
-    return kib > 0 ? (uint64_t)kib * 1024 : cpu_memory_total();
+    return value;
+}
+
+/* What a container's limit leaves (cgroup v2, as it is mounted inside one); file pages that can be
+ * dropped count as free. UINT64_MAX: no limit. */
+static uint64_t container_available(void)
+{
+    uint64_t limit = system_number("/sys/fs/cgroup/memory.max", "");
+    uint64_t used = system_number("/sys/fs/cgroup/memory.current", "");
+    uint64_t cache = system_number("/sys/fs/cgroup/memory.stat", "inactive_file ");
+    if (limit == 0)
+        return UINT64_MAX;
+    used = used > cache ? used - cache : 0;
+    return limit > used ? limit - used : 0;
+}
+
+uint64_t cpu_memory_available(void)
+{
+    uint64_t bytes = system_number("/proc/meminfo", "MemAvailable:") * 1024;
+    uint64_t container = container_available();
+    if (bytes == 0)
+        bytes = cpu_memory_total();
+    return bytes < container ? bytes : container;
 }

@@ -112,6 +112,19 @@ static bool first_of_core(int cpu)
     return first == cpu;
 }
 
+/* A container's share of the processors, rounded up (cgroup v2: "quota period"); 0: no limit. */
+static unsigned container_cores(void)
+{
+    FILE *file = fopen("/sys/fs/cgroup/cpu.max", "re");
+    unsigned quota = 0, period = 0;
+    if (file != NULL) {
+        if (fscanf(file, "%u %u", &quota, &period) != 2)
+            quota = 0;
+        fclose(file);
+    }
+    return quota > 0 && period > 0 ? (quota - 1) / period + 1 : 0;
+}
+
 static unsigned physical_cores(void)
 {
     cpu_set_t set;
@@ -126,7 +139,9 @@ static unsigned physical_cores(void)
         all++;
         cores += first_of_core(cpu);
     }
-    return cores > 0 ? cores : all > 0 ? all : 1;
+    cores = cores > 0 ? cores : all > 0 ? all : 1;
+    unsigned quota = container_cores();
+    return quota > 0 && quota < cores ? quota : cores;
 }
 
 struct thread_pool *thread_pool_open(unsigned threads)

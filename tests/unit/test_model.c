@@ -294,7 +294,8 @@ static void plan_counts_without_loading(void **state)
     assert_int_equal(model_config_read(&config, directory, NULL, NULL), 0);
     assert_int_equal(model_plan(&f16, directory, &config, 0, KV_F16, 0, &f->error), 0);
     assert_int_equal(model_plan(&q8, directory, &config, 128, KV_Q8, 256, &f->error), 0);
-    assert_int_equal(f16.kv_bytes, 128 * 2 * 2 * 32 * 2); /* positions, layers, k and v, dim, f16 */
+    /* four contexts of 128 positions and four pages; layers, k and v, dim, f16 */
+    assert_int_equal(f16.kv_bytes, (4 * 128 + 4 * 32) * 2 * 2 * 32 * 2);
     assert_true(q8.kv_bytes < f16.kv_bytes);
     assert_true(f16.weight_bytes > 2 * 288 * 64 * 2);
     assert_int_equal(f16.total_bytes, f16.weight_bytes + f16.kv_bytes + f16.scratch_bytes);
@@ -320,7 +321,7 @@ static void plan_refuses_with_numbers(void **state)
                                         .ffn = 13824,
                                         .vocab = 32000};
     const uint64_t gib = 1ull << 30;
-    const struct refusal table[] = {{19 * gib, KV_F32, "needs 32.1 GiB (7.0 GiB of weights, 25.0"},
+    const struct refusal table[] = {{19 * gib, KV_F32, "needs 32.3 GiB (7.0 GiB of weights, 25.2"},
                                     {25 * gib, KV_F32, "25.0 GiB free; fits with f16"},
                                     {15 * gib, KV_F16, "fits with q8"},
                                     {10 * gib, KV_Q8, "fits with q8 and a context of 6"},
@@ -329,7 +330,8 @@ static void plan_refuses_with_numbers(void **state)
         model_shape(&input.shape, &config, 16384, 256);
         input.kv_type = table[i].type;
         struct model_plan plan = {.weight_bytes = 7 * gib, .scratch_bytes = gib / 10};
-        plan.kv_bytes = 512 * input.ops->kv_page_bytes(&input.shape, table[i].type);
+        plan.kv_bytes = model_pool_pages(input.ops, &input.shape, table[i].type) *
+                        input.ops->kv_page_bytes(&input.shape, table[i].type);
         plan.total_bytes = plan.weight_bytes + plan.kv_bytes + plan.scratch_bytes;
         plan.available_bytes = table[i].available;
         assert_int_equal(plan_check(&plan, &input, &f->error), -1);
