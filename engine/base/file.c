@@ -137,6 +137,12 @@ bool mapped_file_damaged(const struct mapped_file *file)
     return file->slot >= 0 && atomic_load(&guards[file->slot].damaged);
 }
 
+void mapped_file_drop(const struct mapped_file *file)
+{
+    if (file->data != NULL)
+        madvise((void *)(uintptr_t)file->data, file->size, MADV_DONTNEED);
+}
+
 void mapped_file_close(struct mapped_file *file)
 {
     if (file->data != NULL) {

@@ -25,6 +25,8 @@ int mapped_file_open(struct mapped_file *file, const char *path, struct error *e
 /* True when a page could not be read (truncated file, I/O error) since it was mapped. Also takes
  * SIGBUS back from a handler that was installed after mapped_file_open. */
 bool mapped_file_damaged(const struct mapped_file *file);
+/* Gives the pages that were read back to the system; the next read brings them again. */
+void mapped_file_drop(const struct mapped_file *file);
 void mapped_file_close(struct mapped_file *file);
 
 /* Appends a regular file (or a pipe, or standard input for "-") to `out`; refuses more than

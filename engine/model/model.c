@@ -120,6 +120,7 @@ static int load_weights(struct loading *loading)
         /* A file cut short reads as zeros: no use in going on to its end. */
         if (safetensors_check(loading->set, loading->error) != 0)
             return -1;
+        safetensors_drop(loading->set);
     }
     if (load_norm(loading, 0, NORM_FINAL) != 0 || load_table(loading, TABLE_HEAD) != 0 ||
         safetensors_check(loading->set, loading->error) != 0)

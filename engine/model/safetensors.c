@@ -292,3 +292,9 @@ int safetensors_check(const struct safetensors *set, struct error *error)
     }
     return 0;
 }
+
+void safetensors_drop(const struct safetensors *set)
+{
+    for (size_t i = 0; i < set->shard_count; i++)
+        mapped_file_drop(&set->shards[i].file);
+}
