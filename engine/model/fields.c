@@ -14,7 +14,7 @@ const char *printable(const char *text, char *out)
         if (out[i] < ' ' || out[i] > '~')
             out[i] = '?';
     }
-    strcpy(out + kept, kept < length ? "..." : "");
+    memcpy(out + kept, kept < length ? "..." : "", kept < length ? 4 : 1);
     return out;
 }
 
