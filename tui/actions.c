@@ -209,34 +209,52 @@ const struct action *actions_find_key(const char *key)
     return NULL;
 }
 
-static void run_command(struct pane_chat *pane, const char *name, const char *argument)
+const struct action *actions_find_command(const char *name)
 {
-    struct suggestion best = suggest_begin(name);
-    for (const struct action *action = actions_table; action->help != NULL; action++) {
-        if (action->command == NULL)
-            continue;
-        if (strcmp(action->command, name) == 0) {
-            action->run(pane, argument);
-            return;
-        }
-        suggest_offer(&best, action->command);
-    }
-    pane_chat_say(pane, TRANSCRIPT_ERROR, "no command %s; %s", name,
-                  best.found != NULL ? best.found : "/help lists them");
+    for (const struct action *action = actions_table; action->help != NULL; action++)
+        if (action->command != NULL && strcmp(action->command, name) == 0)
+            return action;
+    return NULL;
 }
 
-/* "/name argument", alone on its line, and only a word after the slash: a path is a message. */
+static void say_unknown(struct pane_chat *pane, const char *name)
+{
+    struct suggestion best = suggest_begin(name);
+    for (const struct action *action = actions_table; action->help != NULL; action++)
+        if (action->command != NULL)
+            suggest_offer(&best, action->command);
+    if (best.found != NULL)
+        pane_chat_say(pane, TRANSCRIPT_ERROR, "no command %s; did you mean %s?", name, best.found);
+    else
+        pane_chat_say(pane, TRANSCRIPT_ERROR, "no command %s; /help lists them", name);
+}
+
+/* Only a word after the slash, alone or before a space: a path is a message. */
+bool actions_parse_line(const char *line, char **name, char **argument)
+{
+    if (line[0] != '/')
+        return false;
+    size_t word = strspn(line + 1, "abcdefghijklmnopqrstuvwxyz");
+    if (word == 0 || strchr(" \r", line[1 + word]) == NULL)
+        return false;
+    *name = xstrndup(line, 1 + word);
+    *argument = xstrdup(line + 1 + word + strspn(line + 1 + word, " "));
+    size_t length = strlen(*argument);
+    while (length > 0 && strchr(" \r\n", (*argument)[length - 1]) != NULL)
+        (*argument)[--length] = '\0';
+    return true;
+}
+
 bool actions_run_line(struct pane_chat *pane, const char *line)
 {
-    size_t word = strspn(line + 1, "abcdefghijklmnopqrstuvwxyz");
-    if (line[0] != '/' || word == 0 || (line[1 + word] != '\0' && line[1 + word] != ' '))
+    char *name, *argument;
+    if (!actions_parse_line(line, &name, &argument))
         return false;
-    char *name = xstrndup(line, 1 + word);
-    char *argument = xstrdup(line + 1 + word + strspn(line + 1 + word, " "));
-    size_t length = strlen(argument);
-    while (length > 0 && (argument[length - 1] == ' ' || argument[length - 1] == '\n'))
-        argument[--length] = '\0';
-    run_command(pane, name, argument);
+    const struct action *action = actions_find_command(name);
+    if (action != NULL)
+        action->run(pane, argument);
+    else
+        say_unknown(pane, name);
     free(name);
     free(argument);
     return true;

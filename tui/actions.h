@@ -21,8 +21,12 @@ struct action {
 /* Ended by a row without help. */
 extern const struct action actions_table[];
 
-/* The action of a key, NULL when it has none. */
+/* The action of a key or of a "/command", NULL when it has none. */
 const struct action *actions_find_key(const char *key);
+const struct action *actions_find_command(const char *name);
+/* True when the line has the form of a command, "/name argument"; name and argument are to be
+ * freed. */
+bool actions_parse_line(const char *line, char **name, char **argument);
 /* True when the line is a command; it has been carried out or complained about. */
 bool actions_run_line(struct pane_chat *pane, const char *line);
 /* Completion, for composer_options. */

@@ -7,8 +7,6 @@
 #include "engine/base/alloc.h"
 #include "engine/chat/defuse.h"
 
-static const char not_given[] = " (not among the documents)";
-
 /* --- sources ---------------------------------------------------------------------------------- */
 
 static const char *const headers[] = {"Source:", "Sources:"};
@@ -78,7 +76,7 @@ static void check_source(struct answer *answer, const char *text, struct strbuf 
     bool source =
         line[0] != '\0' && (document >= 0 || pair || answer->state == ANSWER_FIRST_SOURCE);
     if (source && document < 0)
-        strbuf_puts(out, not_given);
+        strbuf_puts(out, " (" ANSWER_NOT_GIVEN ")");
     if (source && answer->on_source != NULL)
         answer->on_source(answer->user, line, document);
     answer->state = source ? ANSWER_SOURCES : ANSWER_TEXT;

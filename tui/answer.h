@@ -11,6 +11,9 @@
 #include "engine/base/strbuf.h"
 #include "engine/chat/document.h"
 
+/* What is said of a source line that names no document. */
+#define ANSWER_NOT_GIVEN "not among the documents"
+
 /* Told of each source line: `document` is its index, or -1 when it names none. */
 typedef void (*answer_source)(void *user, const char *line, int document);
 

@@ -1,5 +1,6 @@
 #include "tui/app.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -28,7 +29,7 @@ struct app {
     struct input input;
     bool quitting, dirty, urgent;
     uint64_t drawn_ms;
-    int result;
+    int result; /* as app_run gives it */
     struct error *error;
 };
 
@@ -87,6 +88,12 @@ static void fail(struct app *app)
     app->quitting = true;
 }
 
+static void end_by_signal(struct app *app, int number)
+{
+    app->result = number;
+    app->quitting = true;
+}
+
 static void handle_tokens(struct app *app)
 {
     struct input_token token;
@@ -103,8 +110,10 @@ static void read_terminal(struct app *app)
 {
     char bytes[READ_BYTES];
     ssize_t got = read(terminal_fd(app->terminal), bytes, sizeof bytes);
+    if (got < 0 && (errno == EINTR || errno == EAGAIN))
+        return;
     if (got <= 0) { /* the terminal has vanished */
-        app->quitting = true;
+        end_by_signal(app, SIGHUP);
         return;
     }
     input_feed(&app->input, bytes, (size_t)got, app_now_ms());
@@ -122,7 +131,7 @@ static void handle_signals(struct app *app)
         else if (number == SIGTSTP)
             terminal_suspend(app->terminal);
         else
-            app->quitting = true;
+            end_by_signal(app, number);
         app_redraw(app, true);
     }
 }

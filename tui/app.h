@@ -24,8 +24,8 @@ struct app_options {
     const char *history_path; /* NULL: no history is kept */
 };
 
-/* Runs until the user leaves: 0, or -1 and an error for one line on stderr. The terminal is as it
- * was. */
+/* Runs until the user leaves: 0, or the number of the signal that ended it, or -1 and an error for
+ * one line on stderr. The terminal is as it was. */
 int app_run(const struct app_options *options, struct error *error);
 
 /* For panes. */

@@ -3,8 +3,9 @@
  *   {"documents":[{"meta":{"date":"2021-01-01"},"text":"..."}],"question":"...","answer":"...",
  *    "source":{"date":"2021-01-01"}}
  *
- * A reply is right when it contains the answer, whatever the case of letters. `source` is null
- * where the documents do not say; elsewhere its pairs must be the reply's source lines. */
+ * A reply is right when it contains the answer, which is not blank, whatever the case of letters.
+ * `source` is null where the documents do not say; elsewhere its pairs must be the reply's source
+ * lines. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,6 +80,8 @@ static int read_case(const struct runner *runner, struct test_case *test, const 
         test->source = NULL;
     if (test->question == NULL || test->answer == NULL)
         return malformed(runner, "needs \"question\" and \"answer\"", error);
+    if (test->answer[strspn(test->answer, " \t\n")] == '\0') /* every reply contains it */
+        return malformed(runner, "\"answer\" is empty", error);
     json_array_foreach(json_object_get(test->root, "documents"), index, item)
     {
         if (read_document(test, item, error) != 0)

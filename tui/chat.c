@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "engine/base/alloc.h"
+#include "tui/home_path.h"
 
 int chat_open(struct chat **out, struct settings *settings, struct generator *generator,
               struct error *error)
@@ -215,28 +216,49 @@ enum chat_change chat_event(struct chat *chat, const struct event *event, struct
     return CHAT_SAME;
 }
 
-/* --- counting and saving --------------------------------------------------------------------- */
+/* --- counting -------------------------------------------------------------------------------- */
 
-int chat_count(struct chat *chat, const char *draft, struct error *error)
+int chat_count_prompt(const struct chat *chat, const char *draft, size_t *parts, size_t *total,
+                      struct error *error)
 {
     struct segment_list segments = {0};
-    size_t parts[PARTS] = {0}, total = 0;
     struct generator *generator = chat->generator;
     int result = build(chat, draft, &segments, NULL, error);
     if (result == 0)
-        result = generator->ops->count(generator, &segments, parts, &total, error);
+        result = generator->ops->count(generator, &segments, parts, total, error);
     segment_list_free(&segments);
-    if (result != 0)
+    return result;
+}
+
+int chat_count(struct chat *chat, const char *draft, struct error *error)
+{
+    size_t parts[PARTS] = {0}, total = 0;
+    if (chat_count_prompt(chat, draft, parts, &total, error) != 0)
         return -1;
+    if (draft[0] == '\0') /* what any message costs is no draft */
+        parts[PART_DRAFT] = 0;
     if (chat->reply != NULL) {
-        chat->gauge.parts[PART_DRAFT] = draft[0] != '\0' ? parts[PART_DRAFT] : 0;
+        chat->gauge.parts[PART_DRAFT] = parts[PART_DRAFT];
         return 0;
     }
     memcpy(chat->gauge.parts, parts, sizeof parts);
     size_t room = chat->gauge.context > total ? chat->gauge.context - total : 0;
-    chat->gauge.reserve = chat->settings->max_tokens < room ? chat->settings->max_tokens : room;
+    uint32_t most = chat->settings->max_tokens; /* 0: no limit but the context's */
+    chat->gauge.reserve = most > 0 && most < room ? most : room;
     return 0;
 }
+
+const char *chat_system(struct chat *chat, const char *text)
+{
+    struct settings *settings = chat->settings;
+    if (text[0] != '\0') {
+        free(settings->system);
+        settings->system = strcmp(text, "default") == 0 ? NULL : xstrdup(text);
+    }
+    return settings->system != NULL ? settings->system : chat_template_system(chat->template);
+}
+
+/* --- saving ---------------------------------------------------------------------------------- */
 
 static void put_path(const struct chat *chat, struct strbuf *out)
 {
@@ -269,9 +291,13 @@ static int write_all(int fd, const struct strbuf *text)
 
 int chat_save(const struct chat *chat, const char *path, struct error *error)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    char *file = home_path(path);
+    int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
-        return error_set_errno(error, "%s", path);
+        error_set_errno(error, "%s", path);
+    free(file);
+    if (fd < 0)
+        return -1;
     struct strbuf text = {0};
     put_path(chat, &text);
     int result = write_all(fd, &text) == 0 ? 0 : error_set_errno(error, "%s: not saved", path);

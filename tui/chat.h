@@ -50,8 +50,14 @@ bool chat_is_replying(const struct chat *chat);
  * CHAT_FAILED: event->error says why. */
 enum chat_change chat_event(struct chat *chat, const struct event *event, struct message **message);
 
-/* Exact tokens of what would be sent if `draft` were, by part, into the gauge. */
+/* Exact tokens, by part (parts [PARTS]) and in all, of what would be sent if `draft` were. */
+int chat_count_prompt(const struct chat *chat, const char *draft, size_t *parts, size_t *total,
+                      struct error *error);
+/* The same into the gauge. */
 int chat_count(struct chat *chat, const char *draft, struct error *error);
+
+/* Changes the system line ("": does not; "default": the template's own); returns what it is. */
+const char *chat_system(struct chat *chat, const char *text);
 
 /* Forgets everything but the settings. */
 void chat_reset(struct chat *chat);

@@ -2,43 +2,170 @@
 
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "engine/chat/conversation.h"
-#include "engine/chat/prompt.h"
+#include "tui/actions.h"
+#include "tui/chat.h"
+#include "tui/chat_documents.h"
 #include "tui/command.h"
+#include "tui/commands.h"
 #include "tui/model_session.h"
+#include "tui/suggest.h"
 
 struct plain {
-    const struct settings *settings;
+    struct settings *settings;
     struct model_session session;
-    struct chat_template *template;
-    struct conversation *conversation;
-    struct document_list attached;
+    struct chat *chat;
     struct strbuf input; /* read, not yet used */
-    struct message *reply;
+    size_t searched;     /* of it, without a newline */
     bool ended;
 };
+
+static void complain(const struct error *error)
+{
+    command_note("%s", error->message);
+}
+
+/* A line of several, each as a note of its own. */
+static void note_lines(char *text)
+{
+    char *rest;
+    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+        command_note("%s", line);
+}
+
+/* --- replies --------------------------------------------------------------------------------- */
+
+static void take_event(void *user, const struct event *event)
+{
+    struct plain *plain = user;
+    struct message *message;
+    if (event->kind == EVENT_TEXT)
+        command_print(event->text, event->length);
+    chat_event(plain->chat, event, &message);
+}
+
+/* The reply that has been started, to its end. */
+static void run_reply(struct plain *plain, struct prompt_notes *notes)
+{
+    struct reply_end end;
+    struct error error;
+    for (size_t i = 0; i < notes->count; i++)
+        command_note("made harmless: %s", notes->lines[i]);
+    int result = model_session_follow(&plain->session, plain->chat->generation, take_event, plain,
+                                      &end, &error);
+    command_print("\n", 1);
+    if (result != 0) {
+        complain(&error);
+    } else {
+        char *unknown = chat_unknown_sources(plain->chat);
+        if (unknown != NULL)
+            command_note("%s", unknown);
+        free(unknown);
+        command_note_end(plain->settings, &end);
+    }
+    if (plain->chat->unanswered != NULL)
+        command_note("not answered; /retry sends it again");
+    plain->session.interrupted = false; /* it stopped the reply, not the chat */
+}
+
+static void send_message(struct plain *plain, const char *text)
+{
+    struct error error;
+    struct prompt_notes notes = {0};
+    if (chat_send(plain->chat, text, &notes, &error) == 0)
+        run_reply(plain, &notes);
+    else
+        complain(&error);
+    prompt_notes_free(&notes);
+}
 
 /* --- commands -------------------------------------------------------------------------------- */
 
 static void do_doc(struct plain *plain, const char *argument)
 {
     struct error error;
-    if (document_add_file(&plain->attached, argument, &error) != 0)
-        command_failed(&error);
+    char *note;
+    if (chat_attach(plain->chat, argument, &note, &error) != 0) {
+        complain(&error);
+        return;
+    }
+    command_note("%s", note);
+    free(note);
+}
+
+static void do_docs(struct plain *plain, const char *argument)
+{
+    (void)argument;
+    const struct document_list *list = &plain->chat->attached;
+    if (list->count == 0)
+        command_note("no documents attached; /doc FILE attaches one");
+    for (size_t i = 0; i < list->count; i++)
+        command_note("%s", list->items[i].name);
+}
+
+static void do_undoc(struct plain *plain, const char *argument)
+{
+    chat_detach(plain->chat, argument);
+    do_docs(plain, "");
+}
+
+static void do_retry(struct plain *plain, const char *argument)
+{
+    (void)argument;
+    struct error error;
+    struct prompt_notes notes = {0};
+    if (chat_retry(plain->chat, &notes, &error) == 0)
+        run_reply(plain, &notes);
     else
-        command_note("%s goes with the next message", argument);
+        complain(&error);
+    prompt_notes_free(&notes);
+}
+
+static void do_continue(struct plain *plain, const char *argument)
+{
+    (void)argument;
+    struct error error;
+    struct prompt_notes notes = {0};
+    if (chat_continue(plain->chat, &error) == 0)
+        run_reply(plain, &notes);
+    else
+        complain(&error);
 }
 
 static void do_new(struct plain *plain, const char *argument)
 {
     (void)argument;
-    conversation_free(plain->conversation);
-    plain->conversation = conversation_create();
-    document_list_free(&plain->attached);
-    plain->attached = (struct document_list){0};
+    chat_reset(plain->chat);
+}
+
+static void do_save(struct plain *plain, const char *argument)
+{
+    struct error error;
+    if (argument[0] == '\0')
+        command_note("/save needs a file name");
+    else if (chat_save(plain->chat, argument, &error) != 0)
+        complain(&error);
+    else
+        command_note("saved as %s", argument);
+}
+
+static void do_set(struct plain *plain, const char *argument)
+{
+    struct error error;
+    struct strbuf table = {0};
+    if (commands_change_setting(plain->settings, argument, &table, &error) != 0)
+        complain(&error);
+    else
+        note_lines(table.data);
+    strbuf_free(&table);
+}
+
+static void do_system(struct plain *plain, const char *argument)
+{
+    command_note("system: %s", chat_system(plain->chat, argument));
 }
 
 static void do_quit(struct plain *plain, const char *argument)
@@ -47,78 +174,61 @@ static void do_quit(struct plain *plain, const char *argument)
     plain->ended = true;
 }
 
+static void do_help(struct plain *plain, const char *argument);
+
+/* Those of actions_table that need no screen. */
 static const struct {
     const char *name;
     void (*run)(struct plain *plain, const char *argument);
-} commands[] = {{"/doc", do_doc}, {"/new", do_new}, {"/quit", do_quit}};
+} commands[] = {{"/help", do_help},     {"/doc", do_doc},     {"/docs", do_docs},
+                {"/undoc", do_undoc},   {"/retry", do_retry}, {"/continue", do_continue},
+                {"/new", do_new},       {"/save", do_save},   {"/set", do_set},
+                {"/system", do_system}, {"/quit", do_quit}};
+#define COMMANDS (sizeof commands / sizeof commands[0])
 
-static bool run_command(struct plain *plain, const char *line)
+static void do_help(struct plain *plain, const char *argument)
 {
-    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-        size_t length = strlen(commands[i].name);
-        if (strncmp(line, commands[i].name, length) != 0 ||
-            (line[length] != '\0' && line[length] != ' '))
+    (void)plain;
+    (void)argument;
+    for (size_t i = 0; i < COMMANDS; i++) {
+        const struct action *action = actions_find_command(commands[i].name);
+        char trigger[64];
+        if (action == NULL)
             continue;
-        commands[i].run(plain, line + length + strspn(line + length, " "));
-        return true;
+        snprintf(trigger, sizeof trigger, "%s %s", action->command,
+                 action->argument != NULL ? action->argument : "");
+        command_note("%-*s%s", TRANSCRIPT_NAME_COLUMNS, trigger, action->help);
     }
-    return false;
 }
 
-/* --- replies --------------------------------------------------------------------------------- */
-
-static void take_event(void *user, const struct event *event)
+static void run_command(struct plain *plain, const char *name, const char *argument)
 {
-    struct plain *plain = user;
-    if (event->kind != EVENT_TEXT)
+    struct suggestion best = suggest_begin(name);
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (strcmp(commands[i].name, name) == 0) {
+            commands[i].run(plain, argument);
+            return;
+        }
+        suggest_offer(&best, commands[i].name);
+    }
+    if (best.found != NULL)
+        command_note("no command %s; did you mean %s?", name, best.found);
+    else
+        command_note("no command %s; /help lists them", name);
+}
+
+static void accept_line(struct plain *plain, const char *text)
+{
+    char *name, *argument;
+    if (text[strspn(text, " \t\r")] == '\0')
         return;
-    command_print(event->text, event->length);
-    message_append(plain->reply, event->text, event->length, &event->tokens);
-}
-
-static int run_reply(struct plain *plain, struct error *error)
-{
-    struct generator *generator = plain->session.generator;
-    struct prompt_style style = settings_style(plain->settings);
-    struct prompt_notes notes = {0};
-    struct reply_end end;
-    struct generation_request request = {.sampling = plain->settings->sampling,
-                                         .max_tokens = plain->settings->max_tokens,
-                                         .stops = chat_template_stops(plain->template)};
-    while (request.stops[request.stop_count] != NULL)
-        request.stop_count++;
-    int result =
-        prompt_build(&request.segments, plain->template, generator->ops->tokenizer(generator),
-                     plain->conversation, NULL, NULL, &style, &notes, error);
-    for (size_t i = 0; i < notes.count; i++)
-        command_note("made harmless: %s", notes.lines[i]);
-    prompt_notes_free(&notes);
-    plain->reply =
-        conversation_add(plain->conversation, plain->conversation->tip, ROLE_ASSISTANT, "", 0);
-    if (result == 0)
-        result = model_session_reply(&plain->session, &request, take_event, plain, &end, error);
-    segment_list_free(&request.segments);
-    command_print("\n", 1);
-    if (result == 0)
-        command_note_end(plain->settings, &end);
-    plain->session.interrupted = false; /* it stopped the reply, not the chat */
-    return result;
-}
-
-static void send_message(struct plain *plain, const char *text)
-{
-    struct error error = {0};
-    int tip = plain->conversation->tip;
-    struct message *message =
-        conversation_add(plain->conversation, tip, ROLE_USER, text, strlen(text));
-    document_list_copy(&message->documents, &plain->attached);
-    if (run_reply(plain, &error) != 0) {
-        command_failed(&error);
-        plain->conversation->tip = tip;
+    if (!actions_parse_line(text, &name, &argument)) {
+        send_message(plain, text);
         return;
     }
-    document_list_free(&plain->attached);
-    plain->attached = (struct document_list){0};
+    run_command(plain, name, argument);
+    free(name);
+    free(argument);
 }
 
 /* --- lines ----------------------------------------------------------------------------------- */
@@ -138,14 +248,25 @@ static bool read_more(struct plain *plain)
     return got > 0 || wait[0].revents == 0;
 }
 
+/* Where the first newline is, NULL: not yet there. */
+static const char *find_newline(struct plain *plain)
+{
+    const struct strbuf *input = &plain->input;
+    const char *from = strbuf_text(input) + plain->searched;
+    const char *newline = memchr(from, '\n', input->length - plain->searched);
+    plain->searched = newline != NULL ? 0 : input->length;
+    return newline;
+}
+
 /* The next line without its newline; false at the end. */
 static bool next_line(struct plain *plain, struct strbuf *line)
 {
     const char *newline;
     if (isatty(STDIN_FILENO) == 1)
         command_print("> ", 2);
-    while ((newline = strchr(strbuf_text(&plain->input), '\n')) == NULL && read_more(plain))
+    while ((newline = find_newline(plain)) == NULL && read_more(plain))
         ;
+    plain->searched = 0;
     if (plain->session.interrupted || (newline == NULL && plain->input.length == 0))
         return false;
     size_t length = newline != NULL ? (size_t)(newline - plain->input.data) : plain->input.length;
@@ -158,32 +279,27 @@ static bool next_line(struct plain *plain, struct strbuf *line)
 static void chat_lines(struct plain *plain)
 {
     struct strbuf line = {0};
-    while (!plain->ended && next_line(plain, &line)) {
-        const char *text = strbuf_text(&line);
-        if (text[strspn(text, " \t\r")] != '\0' && !run_command(plain, text))
-            send_message(plain, text);
-    }
+    while (!plain->ended && next_line(plain, &line))
+        accept_line(plain, strbuf_text(&line));
     strbuf_free(&line);
 }
 
-int chat_plain_run(const struct settings *settings)
+int chat_plain_run(struct settings *settings)
 {
     struct plain plain = {.settings = settings};
     struct error error = {0};
-    if (chat_template_open(&plain.template, settings->template, &error) != 0)
-        return command_failed(&error);
     int result = model_session_open(&plain.session, settings, NULL, &error);
-    if (result == 0 && (result = model_session_start(&plain.session, &error)) == 0) {
-        plain.conversation = conversation_create();
+    if (result == 0)
+        result = model_session_start(&plain.session, &error);
+    if (result == 0)
+        result = chat_open(&plain.chat, settings, plain.session.generator, &error);
+    if (result == 0)
         chat_lines(&plain);
-        conversation_free(plain.conversation);
-    }
     int status = result != 0                 ? command_failed(&error)
                  : plain.session.interrupted ? EXIT_INTERRUPTED
                                              : EXIT_OK;
+    chat_free(plain.chat);
     model_session_close(&plain.session);
-    document_list_free(&plain.attached);
     strbuf_free(&plain.input);
-    chat_template_close(plain.template);
     return status;
 }

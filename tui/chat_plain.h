@@ -7,7 +7,7 @@
 
 #include "tui/settings.h"
 
-/* Runs to the end of standard input; the exit status. */
-int chat_plain_run(const struct settings *settings);
+/* Runs to the end of standard input; the exit status. /set and /system change the settings. */
+int chat_plain_run(struct settings *settings);
 
 #endif

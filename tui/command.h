@@ -8,7 +8,13 @@
 #include "tui/settings.h"
 
 /* Exit statuses, as people expect of a filter. */
-enum { EXIT_OK = 0, EXIT_ERROR = 1, EXIT_USAGE = 2, EXIT_NOT_IN_DOCUMENTS = 3 };
+enum {
+    EXIT_OK = 0,
+    EXIT_ERROR = 1,
+    EXIT_USAGE = 2,
+    EXIT_NOT_IN_DOCUMENTS = 3,
+    EXIT_SIGNAL = 128 /* and the signal's number, as shells say it */
+};
 
 struct command {
     const char *name;

@@ -169,6 +169,16 @@ static void finish_reply(struct ask *ask)
     strbuf_free(&shown);
 }
 
+/* Neither an answer nor a "the documents do not say". */
+static int empty_reply(const struct ask *ask)
+{
+    struct error error;
+    error_set(&error, ERROR_INPUT, "the reply is empty");
+    if (ask->json)
+        json_event_error(&error);
+    return command_failed(&error);
+}
+
 /* The session is open. */
 static int run_reply(struct ask *ask, struct model_session *session)
 {
@@ -197,6 +207,8 @@ static int run_reply(struct ask *ask, struct model_session *session)
         json_event_error(&error);
     if (result != 0)
         return command_failed(&error);
+    if (ask->reply.length == 0 && !session->interrupted)
+        return empty_reply(ask);
     bool declined = answer_declines(strbuf_text(&ask->reply));
     if (ask->json)
         json_event_done(&end, strbuf_text(&ask->reply), !declined);

@@ -89,7 +89,7 @@ static int run_screen(struct settings *settings)
         result = app_run(&options, &error);
     free(history);
     free(state);
-    return result == 0 ? EXIT_OK : command_failed(&error);
+    return result < 0 ? command_failed(&error) : result > 0 ? EXIT_SIGNAL + result : EXIT_OK;
 }
 
 static int run(struct settings *settings, int argc, char **argv)

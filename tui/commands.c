@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/base/alloc.h"
+#include "tui/chat_documents.h"
 #include "tui/composer.h"
 #include "tui/starters.h"
 #include "tui/suggest.h"
@@ -78,48 +79,25 @@ bool command_save(struct pane_chat *pane, const char *argument)
 
 bool command_system(struct pane_chat *pane, const char *argument)
 {
-    struct settings *settings = app_settings(pane->app);
-    if (argument[0] != '\0') { /* "default" is the template's own */
-        free(settings->system);
-        settings->system = strcmp(argument, "default") == 0 ? NULL : xstrdup(argument);
-        pane_chat_recount(pane);
-    }
-    pane_chat_say(pane, TRANSCRIPT_NOTICE, "system: %s",
-                  settings->system != NULL ? settings->system
-                                           : chat_template_system(pane->chat->template));
+    const char *system = chat_system(pane->chat, argument);
+    pane_chat_recount(pane);
+    pane_chat_say(pane, TRANSCRIPT_NOTICE, "system: %s", system);
     return true;
 }
 
 /* --- documents ------------------------------------------------------------------------------- */
 
-/* Tokens of the documents that are attached, exactly. */
-static size_t document_tokens(struct pane_chat *pane)
-{
-    struct error error;
-    if (chat_is_replying(pane->chat) || chat_count(pane->chat, "", &error) != 0)
-        return 0;
-    return pane->chat->gauge.parts[PART_DOCUMENT];
-}
-
 bool command_doc(struct pane_chat *pane, const char *argument)
 {
     struct error error;
-    if (argument[0] == '\0') {
-        pane_chat_say(pane, TRANSCRIPT_ERROR, "/doc needs a file name");
-        return true;
-    }
-    size_t before = document_tokens(pane);
-    if (document_add_file(&pane->chat->attached, argument, &error) != 0) {
+    char *note;
+    if (chat_attach(pane->chat, argument, &note, &error) != 0) {
         pane_chat_say(pane, TRANSCRIPT_ERROR, "%s", error.message);
         return true;
     }
-    size_t after = document_tokens(pane);
     pane_chat_recount(pane);
-    if (after > before)
-        pane_chat_say(pane, TRANSCRIPT_NOTICE, "%s goes with the next message, %zu tokens",
-                      argument, after - before);
-    else
-        pane_chat_say(pane, TRANSCRIPT_NOTICE, "%s goes with the next message", argument);
+    pane_chat_say(pane, TRANSCRIPT_NOTICE, "%s", note);
+    free(note);
     return true;
 }
 
@@ -142,10 +120,7 @@ bool command_docs(struct pane_chat *pane, const char *argument)
 
 bool command_undoc(struct pane_chat *pane, const char *argument)
 {
-    struct document_list *list = &pane->chat->attached;
-    for (size_t i = list->count; i-- > 0;)
-        if (argument[0] == '\0' || strcmp(list->items[i].name, argument) == 0)
-            document_remove(list, i);
+    chat_detach(pane->chat, argument);
     pane_chat_recount(pane);
     return command_docs(pane, "");
 }
@@ -158,7 +133,7 @@ static bool start_with(struct pane_chat *pane, unsigned index)
     struct document_list *attached = &pane->chat->attached;
     char *path = starter_path(starters_table[index].document);
     if (path != NULL && attached->count == 0) {
-        if (document_add_file(attached, path, &error) != 0) {
+        if (document_add_regular(attached, path, &error) != 0) {
             pane_chat_say(pane, TRANSCRIPT_ERROR, "%s", error.message);
         } else { /* the user need not know where it lies */
             free(attached->items[0].name);
@@ -199,25 +174,14 @@ bool commands_is_changeable(const struct option *option)
     return option->ini != NULL && strncmp(option->ini, "reply:", 6) == 0;
 }
 
-static void put_option(const struct pane_chat *pane, const struct option *option,
+static void put_option(const struct settings *settings, const struct option *option,
                        struct strbuf *out)
 {
     struct strbuf value = {0};
-    bool set = option_text(option, app_settings(pane->app), &value);
+    bool set = option_text(option, settings, &value);
     strbuf_printf(out, "%s%-*s%-7s %s", out->length > 0 ? "\n" : "", TRANSCRIPT_NAME_COLUMNS,
                   option->name, set ? strbuf_text(&value) : "-", option->help);
     strbuf_free(&value);
-}
-
-/* One setting, or all that may change. */
-static void say_options(struct pane_chat *pane, const struct option *only)
-{
-    struct strbuf text = {0};
-    for (const struct option *option = options_table; option->name != NULL; option++)
-        if (only != NULL ? option == only : commands_is_changeable(option))
-            put_option(pane, option, &text);
-    transcript_add_text(pane->transcript, TRANSCRIPT_TABLE, strbuf_text(&text));
-    strbuf_free(&text);
 }
 
 /* By its name, or by a beginning that only one name has. */
@@ -236,7 +200,7 @@ static const struct option *find_changeable(const char *name, size_t length)
     return matches == 1 ? found : NULL;
 }
 
-static void say_unknown(struct pane_chat *pane, const char *argument, size_t length)
+static int unknown_setting(const char *argument, size_t length, struct error *error)
 {
     char name[64];
     snprintf(name, sizeof name, "%.*s", (int)(length < 60 ? length : 60), argument);
@@ -244,29 +208,40 @@ static void say_unknown(struct pane_chat *pane, const char *argument, size_t len
     for (const struct option *option = options_table; option->name != NULL; option++)
         if (commands_is_changeable(option))
             suggest_offer(&best, option->name);
-    if (best.found != NULL)
-        pane_chat_say(pane, TRANSCRIPT_ERROR, "no setting %s; did you mean %s?", name, best.found);
-    else
-        pane_chat_say(pane, TRANSCRIPT_ERROR, "no setting %s; /set lists them", name);
+    if (best.found == NULL)
+        return error_set(error, ERROR_INPUT, "no setting %s; /set lists them", name);
+    return error_set(error, ERROR_INPUT, "no setting %s; did you mean %s?", name, best.found);
 }
 
-bool command_set(struct pane_chat *pane, const char *argument)
+int commands_change_setting(struct settings *settings, const char *argument, struct strbuf *table,
+                            struct error *error)
 {
     size_t length = strcspn(argument, " =");
     const char *value = argument + length + strspn(argument + length, " =");
     if (length == 0) {
-        say_options(pane, NULL);
-        return true;
+        for (const struct option *option = options_table; option->name != NULL; option++)
+            if (commands_is_changeable(option))
+                put_option(settings, option, table);
+        return 0;
     }
     const struct option *option = find_changeable(argument, length);
-    struct error error;
     if (option == NULL)
-        say_unknown(pane, argument, length);
-    else if (value[0] != '\0' &&
-             option_set(option, app_settings(pane->app), option->name, value, &error) != 0)
+        return unknown_setting(argument, length, error);
+    if (value[0] != '\0' && option_set(option, settings, option->name, value, error) != 0)
+        return -1;
+    put_option(settings, option, table);
+    return 0;
+}
+
+bool command_set(struct pane_chat *pane, const char *argument)
+{
+    struct error error;
+    struct strbuf table = {0};
+    if (commands_change_setting(app_settings(pane->app), argument, &table, &error) != 0)
         pane_chat_say(pane, TRANSCRIPT_ERROR, "%s", error.message);
     else
-        say_options(pane, option);
+        transcript_add_text(pane->transcript, TRANSCRIPT_TABLE, strbuf_text(&table));
+    strbuf_free(&table);
     pane_chat_recount(pane);
     return true;
 }

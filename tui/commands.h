@@ -11,6 +11,9 @@
 
 /* True for the settings that may change while a model is loaded. */
 bool commands_is_changeable(const struct option *option);
+/* What /set does: "" lists them, "NAME" shows one, "NAME VALUE" changes it. Rows go to `table`. */
+int commands_change_setting(struct settings *settings, const char *argument, struct strbuf *table,
+                            struct error *error);
 
 /* `argument` is what stands behind the command, "" for nothing. */
 bool command_new(struct pane_chat *pane, const char *argument);

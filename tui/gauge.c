@@ -88,7 +88,7 @@ static void put_parts(const struct gauge *gauge, char *out)
 static void put_draft(const struct gauge *gauge, char *out)
 {
     char count[40];
-    if (gauge->drafting && gauge->parts[PART_DRAFT] > 0)
+    if (gauge->parts[PART_DRAFT] > 0)
         snprintf(out, PIECE_BYTES, "draft %s", format_count(gauge->parts[PART_DRAFT], count));
 }
 
@@ -119,8 +119,9 @@ static void put_activity(const struct gauge *gauge, char *out)
     const struct usage *usage = &gauge->usage;
     if (gauge->state == GAUGE_READING)
         put_reading(gauge, out);
-    else if (usage->reply > 0 && usage->decode_seconds > 0)
-        snprintf(out, PIECE_BYTES, "%.1f tok/s", (double)usage->reply / usage->decode_seconds);
+    else if (usage->reply > 1 && usage->decode_seconds > 0) /* the clock starts at the first */
+        snprintf(out, PIECE_BYTES, "%.1f tok/s",
+                 (double)(usage->reply - 1) / usage->decode_seconds);
     else if (gauge->state == GAUGE_WRITING)
         snprintf(out, PIECE_BYTES, "writing");
 }

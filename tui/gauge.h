@@ -20,7 +20,6 @@ struct gauge {
     enum gauge_state state;
     size_t parts[PARTS]; /* tokens by part; the reply so far counts as history */
     size_t reserve, context;
-    bool drafting;      /* something is typed; else the draft's share is what any message costs */
     bool counted;       /* false: the draft has changed since; the numbers are drawn dim */
     struct usage usage; /* of the reply that runs or ran last */
 };

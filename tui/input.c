@@ -130,18 +130,20 @@ static void keep_pasted(struct input *input, size_t length)
     strbuf_remove(&input->bytes, 0, length);
 }
 
-/* The end may come in two reads: as many bytes as it could have begun with stay. */
-static bool next_pasted(struct input *input, struct input_token *token)
+/* The end may come in two reads: as many bytes as it could have begun with stay, unless nothing has
+ * come for so long that it is lost. */
+static bool next_pasted(struct input *input, uint64_t now_ms, struct input_token *token)
 {
     size_t length = input->bytes.length, end_length = strlen(PASTE_END);
     char *end = length > 0 ? memmem(input->bytes.data, length, PASTE_END, end_length) : NULL;
-    if (end == NULL) {
+    bool lost = end == NULL && now_ms >= input->fed_ms + INPUT_PASTE_MS;
+    if (end == NULL && !lost) {
         if (length >= end_length)
             keep_pasted(input, length - end_length + 1);
         return false;
     }
-    keep_pasted(input, (size_t)(end - input->bytes.data));
-    input->taken = end_length;
+    keep_pasted(input, lost ? length : (size_t)(end - input->bytes.data));
+    input->taken = lost ? 0 : end_length;
     input->pasting = false;
     *token = (struct input_token){.kind = INPUT_PASTE,
                                   .bytes = strbuf_text(&input->paste),
@@ -210,7 +212,7 @@ bool input_next(struct input *input, uint64_t now_ms, struct input_token *token)
         strbuf_remove(&input->bytes, 0, input->taken);
         input->taken = 0;
         if (input->pasting)
-            return next_pasted(input, token);
+            return next_pasted(input, now_ms, token);
         if (!next_token(input, now_ms, token))
             return false;
         if (token->length != strlen(PASTE_BEGIN) ||
@@ -224,8 +226,8 @@ bool input_next(struct input *input, uint64_t now_ms, struct input_token *token)
 
 int input_timeout(const struct input *input, uint64_t now_ms)
 {
-    if (input->pasting || input->bytes.length <= input->taken)
+    if (!input->pasting && input->bytes.length <= input->taken)
         return -1;
-    uint64_t due = input->fed_ms + INPUT_ESCAPE_MS;
+    uint64_t due = input->fed_ms + (input->pasting ? INPUT_PASTE_MS : INPUT_ESCAPE_MS);
     return due > now_ms ? (int)(due - now_ms) : 0;
 }

@@ -2,8 +2,8 @@
  * input.h - bytes from the terminal -> keys, text, pastes and answers.
  *
  * A key that the table knows gets its name; every other sequence is handed on whole, for readline.
- * A paste is one token, however long. A bare escape is held for a moment, because it may be the
- * first byte of a key.
+ * A paste is one token, however long; one whose end never comes ends when no more does. A bare
+ * escape is held for a moment, because it may be the first byte of a key.
  */
 #ifndef AIRO_TUI_INPUT_H
 #define AIRO_TUI_INPUT_H
@@ -15,6 +15,7 @@
 #include "engine/base/strbuf.h"
 
 #define INPUT_ESCAPE_MS       25
+#define INPUT_PASTE_MS        1000        /* a paste without a byte for so long has lost its end */
 #define INPUT_PASTE_BYTES_MAX (64u << 20) /* of a longer paste the rest is dropped */
 
 enum input_kind {
@@ -44,7 +45,7 @@ struct input {
 
 void input_feed(struct input *input, const char *bytes, size_t length, uint64_t now_ms);
 bool input_next(struct input *input, uint64_t now_ms, struct input_token *token);
-/* Milliseconds until a held escape is due, -1: none is held. */
+/* Milliseconds until a held escape is due, or a paste is given up; -1: neither. */
 int input_timeout(const struct input *input, uint64_t now_ms);
 void input_free(struct input *input);
 

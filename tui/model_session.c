@@ -173,12 +173,19 @@ int model_session_reply(struct model_session *session, const struct generation_r
 {
     struct generator *generator = session->generator;
     uint64_t generation;
-    bool cancelled = false;
-    int state = 1;
-    session->progress = progress_begin();
     if (check_fit(generator, request, error) != 0 ||
         generator->ops->start(generator, request, &generation, error) != 0)
         return -1;
+    return model_session_follow(session, generation, handler, user, end, error);
+}
+
+int model_session_follow(struct model_session *session, uint64_t generation, reply_handler handler,
+                         void *user, struct reply_end *end, struct error *error)
+{
+    struct generator *generator = session->generator;
+    bool cancelled = false;
+    int state = 1;
+    session->progress = progress_begin();
     while (state == 1) {
         struct event event;
         if (!cancelled && model_session_interrupted(session)) {

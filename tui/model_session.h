@@ -51,6 +51,10 @@ int model_session_reply(struct model_session *session, const struct generation_r
                         reply_handler handler, void *user, struct reply_end *end,
                         struct error *error);
 
+/* The same for a reply that was started on the session's generator. */
+int model_session_follow(struct model_session *session, uint64_t generation, reply_handler handler,
+                         void *user, struct reply_end *end, struct error *error);
+
 /* True when Ctrl-C came since the last call or before. For loops that have no reply. */
 bool model_session_interrupted(struct model_session *session);
 

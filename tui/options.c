@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/base/alloc.h"
+#include "tui/home_path.h"
 
 #define AT(field) offsetof(struct settings, field)
 #define NO_RANGE  0, 0
@@ -201,12 +202,19 @@ static bool is_choice(const char *choices, const char *text)
     return false;
 }
 
-static void set_string(char **to, const char *text)
+/* Settings that may name a file: no shell has expanded what the ini file says. */
+static bool is_path(const struct option *option)
+{
+    return option->offset == AT(model) || option->offset == AT(template) ||
+           option->offset == AT(theme);
+}
+
+static void set_string(const struct option *option, char **to, const char *text)
 {
     if (to == NULL)
         return;
     free(*to);
-    *to = xstrdup(text);
+    *to = is_path(option) ? home_path(text) : xstrdup(text);
 }
 
 /* Numbers have one spelling: decimal digits, for fractions with a point whatever the locale. */
@@ -270,7 +278,7 @@ int option_set(const struct option *option, struct settings *settings, const cha
     else if (option->type == OPTION_CHOICE && !is_choice(option->choices, text))
         result = -1;
     else if (option->type == OPTION_CHOICE || option->type == OPTION_STRING)
-        set_string(to, text);
+        set_string(option, to, text);
     else
         result = set_number(option, to, text);
     if (result == 0 && to != NULL)

@@ -8,12 +8,13 @@
 #include "engine/base/alloc.h"
 #include "engine/base/width.h"
 #include "tui/actions.h"
+#include "tui/chat_documents.h"
 #include "tui/composer.h"
 #include "tui/start_page.h"
 
 #define COMPOSER_ROWS_MAX 12
 #define PROMPT_COLUMNS    2
-#define PART_SEPARATOR    " · " /* in the line about the model */
+#define PART_SEPARATOR    " · " /* in the line about the model, and in notes */
 #define TEXT_COLUMNS_MAX  110   /* longer lines are hard to read */
 #define COUNT_PAUSE_MS    30
 #define COUNT_COST_SHARE  8 /* counting takes at most one eighth of the time */
@@ -167,6 +168,18 @@ static void pane_input(struct pane *base, const struct input_token *token)
 
 /* --- events ---------------------------------------------------------------------------------- */
 
+/* Under the reply: why it ended, and sources that were not given. Not part of its text. */
+static void note_reply(struct pane_chat *pane, const struct message *message, const char *reason)
+{
+    char *unknown = chat_unknown_sources(pane->chat);
+    char *note = xasprintf("%s%s%s", reason != NULL ? reason : "",
+                           unknown != NULL && reason != NULL ? PART_SEPARATOR : "",
+                           unknown != NULL ? unknown : "");
+    transcript_set_note(pane->transcript, message, note);
+    free(note);
+    free(unknown);
+}
+
 static void end_reply(struct pane_chat *pane, const struct event *event,
                       const struct message *message)
 {
@@ -183,7 +196,7 @@ static void end_reply(struct pane_chat *pane, const struct event *event,
         transcript_set_note(pane->transcript, pane->chat->unanswered,
                             "not answered · /retry sends it again");
     } else if (event->kind == EVENT_DONE) {
-        transcript_set_note(pane->transcript, message, notes[event->reason]);
+        note_reply(pane, message, notes[event->reason]);
     }
     if (event->kind == EVENT_ERROR)
         pane_chat_say(pane, TRANSCRIPT_ERROR, "%s", event->error.message);
@@ -333,7 +346,6 @@ static void pane_draw(struct pane *base, struct terminal *terminal, const struct
 {
     struct pane_chat *pane = self(base);
     struct regions regions = divide(area);
-    pane->chat->gauge.drafting = !composer_is_empty();
     draw_title(pane, terminal, &regions.title);
     if (transcript_is_empty(pane->transcript))
         start_page_draw(terminal, &regions.body);

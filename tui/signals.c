@@ -12,6 +12,10 @@ static const int caught[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGTSTP
 static const int fatal[] = {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL};
 #define CAUGHT_COUNT (sizeof caught / sizeof caught[0])
 #define FATAL_COUNT  (sizeof fatal / sizeof fatal[0])
+#define STACK_BYTES  65536
+
+/* For the fatal handlers, when the interface's own stack is what has run out. */
+static char spare_stack[STACK_BYTES];
 
 static struct {
     int read_fd, write_fd, tty_fd;
@@ -19,6 +23,7 @@ static struct {
     const char *restore;
     size_t restore_length;
     atomic_bool dying;
+    stack_t old_stack;
     struct sigaction old_caught[CAUGHT_COUNT], old_fatal[FATAL_COUNT], old_pipe;
 } bridge = {.read_fd = -1, .write_fd = -1};
 
@@ -71,9 +76,11 @@ int signals_open(int tty_fd, const struct termios *modes, const char *restore, s
     bridge.restore = restore;
     bridge.restore_length = strlen(restore);
     atomic_store(&bridge.dying, false);
+    stack_t stack = {.ss_sp = spare_stack, .ss_size = sizeof spare_stack};
+    sigaltstack(&stack, &bridge.old_stack);
     install(&broken_pipe, 1, SIG_IGN, 0, &bridge.old_pipe);
     install(caught, CAUGHT_COUNT, on_signal, SA_RESTART, bridge.old_caught);
-    install(fatal, FATAL_COUNT, on_fatal, (int)SA_NODEFER, bridge.old_fatal);
+    install(fatal, FATAL_COUNT, on_fatal, (int)SA_NODEFER | SA_ONSTACK, bridge.old_fatal);
     return 0;
 }
 
@@ -84,6 +91,7 @@ void signals_close(void)
     put_back(caught, CAUGHT_COUNT, bridge.old_caught);
     put_back(fatal, FATAL_COUNT, bridge.old_fatal);
     sigaction(SIGPIPE, &bridge.old_pipe, NULL);
+    sigaltstack(&bridge.old_stack, NULL);
     close(bridge.read_fd);
     close(bridge.write_fd);
     bridge.read_fd = bridge.write_fd = -1;

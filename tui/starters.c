@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "engine/base/alloc.h"
 #include "engine/base/file.h"
@@ -17,22 +16,19 @@ const struct starter starters_table[STARTERS] = {
 
 char *starter_path(const char *name)
 {
-    char program[4096];
-    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-    if (name == NULL || length <= 0)
-        return NULL;
-    program[length] = '\0';
-    program[path_base(program) - program] = '\0';
-    char *places[] = {xasprintf("%s../prompts/samples/%s", program, name),
-                      xasprintf("%s../share/airo/prompts/samples/%s", program, name),
-                      xasprintf(AIRO_PREFIX "/share/airo/prompts/samples/%s", name)};
-    char *found = NULL;
-    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-        if (found == NULL && file_exists(places[i]))
-            found = places[i];
+    static const char *const beside[] = {"../prompts/samples", "../share/airo/prompts/samples"};
+    char *program = name != NULL ? program_directory() : NULL, *found = NULL;
+    for (size_t i = 0; name != NULL && found == NULL && i < 3; i++) {
+        if (i < 2 && program == NULL)
+            continue;
+        char *path = i < 2 ? xasprintf("%s/%s/%s", program, beside[i], name)
+                           : xasprintf(AIRO_PREFIX "/share/airo/prompts/samples/%s", name);
+        if (file_exists(path))
+            found = path;
         else
-            free(places[i]);
+            free(path);
     }
+    free(program);
     return found;
 }
 

@@ -121,8 +121,8 @@ static int open_screen(struct terminal *terminal, struct error *error)
     if (place == NULL || place == (char *)-1) {
         endwin();
         delscreen(terminal->screen);
-        return error_set(error, ERROR_INPUT,
-                         "TERM=%s cannot place a cursor; use airo ask or airo run", name);
+        return error_set(error, ERROR_INPUT, "TERM=%s cannot place a cursor; use airo chat --plain",
+                         name);
     }
     raw();
     noecho();

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "engine/base/alloc.h"
 #include "engine/base/file.h"
@@ -142,23 +141,20 @@ void theme_plain(struct theme *theme)
 /* The directories that hold themes, the user's first; to be freed. NULL past the last. */
 static char *theme_directory(unsigned index)
 {
-    char self[4096];
+    static const char *const beside[] = {"../themes", "../share/airo/themes"};
     if (index == 0) {
         char *config = xdg_directory("config");
         char *path = path_join(config, "themes");
         free(config);
         return path;
     }
-    if (index == 1) {
-        ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-        if (length <= 0)
-            return xstrdup("");
-        self[length] = '\0';
-        char *slash = strrchr(self, '/');
-        *(slash != NULL ? slash : self) = '\0';
-        return path_join(self, "../themes");
+    char *program = index <= 2 ? program_directory() : NULL;
+    if (program != NULL) {
+        char *path = path_join(program, beside[index - 1]);
+        free(program);
+        return path;
     }
-    return index == 2 ? xstrdup(AIRO_PREFIX "/share/airo/themes") : NULL;
+    return index <= 3 ? xstrdup(AIRO_PREFIX "/share/airo/themes") : NULL;
 }
 
 static bool name_is_safe(const char *name)
@@ -184,6 +180,19 @@ static char *theme_find(const char *name, struct error *error)
     return NULL;
 }
 
+/* True when a directory before the index-th has a theme of this file name. */
+static bool is_shadowed(unsigned index, const char *file)
+{
+    bool shadowed = false;
+    for (unsigned i = 0; i < index && !shadowed; i++) {
+        char *directory = theme_directory(i), *path = path_join(directory, file);
+        shadowed = file_exists(path);
+        free(path);
+        free(directory);
+    }
+    return shadowed;
+}
+
 char *theme_list(unsigned index)
 {
     char *directory, *found = NULL;
@@ -192,7 +201,8 @@ char *theme_list(unsigned index)
         struct dirent *entry;
         while (stream != NULL && found == NULL && (entry = readdir(stream)) != NULL) {
             const char *dot = strrchr(entry->d_name, '.');
-            if (dot != NULL && strcmp(dot, ".ini") == 0 && index-- == 0)
+            if (dot != NULL && strcmp(dot, ".ini") == 0 && !is_shadowed(i, entry->d_name) &&
+                index-- == 0)
                 found = xstrndup(entry->d_name, (size_t)(dot - entry->d_name));
         }
         if (stream != NULL)

@@ -61,8 +61,8 @@ const char *safetensors_source(const struct safetensors *set);
 /* -1 and an error naming the file when a mapped file was cut short since it was opened. */
 int safetensors_check(const struct safetensors *set, struct error *error);
 
-/* Lets go of the pages that were read, so that a load never holds the files and the repacked weights
- * both. */
+/* Lets go of the pages that were read, so that a load never holds the files and the repacked
+ * weights both. */
 void safetensors_drop(const struct safetensors *set);
 
 const char *tensor_dtype_name(enum tensor_dtype dtype);

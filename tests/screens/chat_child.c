@@ -9,6 +9,7 @@
 #include "engine/base/alloc.h"
 #include "engine/base/file.h"
 #include "tui/app.h"
+#include "tui/command.h"
 
 static int slow_load(void *user, loader_progress_fn *progress, void *loader,
                      struct generator **generator, char **about, struct error *error)
@@ -49,9 +50,9 @@ static int run(void *user)
                                                 child->context > 0 ? child->context : 4096);
     int result = app_run(&options, &error);
     settings_free(&settings);
-    if (result != 0)
+    if (result < 0)
         fprintf(stderr, "airo: %s\n", error.message);
-    return result == 0 ? 0 : 1;
+    return result < 0 ? 1 : result > 0 ? EXIT_SIGNAL + result : 0;
 }
 
 static bool shows_one_of(struct pty_screen *screen, void *user)

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "engine/base/file.h"
 #include "tests/screens/chat_child.h"
 
 #define CTRL_C    "\003"
@@ -348,7 +349,8 @@ static void a_dumb_terminal_is_refused(void **state)
     struct chat_child child = {.script = script};
     struct pty_screen *screen = chat_child_start(24, 80, dumb, &child);
     assert_int_equal(WEXITSTATUS(pty_screen_wait_exit(screen)), 1);
-    assert_true(pty_screen_shows(screen, "airo: TERM=dumb cannot place a cursor"));
+    assert_true(
+        pty_screen_shows(screen, "airo: TERM=dumb cannot place a cursor; use airo chat --plain"));
     pty_screen_free(screen);
     screen = chat_child_start(24, 80, unknown, &child);
     assert_int_equal(WEXITSTATUS(pty_screen_wait_exit(screen)), 1);
@@ -558,7 +560,7 @@ static void help_and_settings(void **state)
     ask(screen, "/set nosuch 1");
     assert_true(pty_screen_wait_text(screen, "no setting nosuch"));
     ask(screen, "/hlep");
-    assert_true(pty_screen_wait_text(screen, "no command /hlep; /help"));
+    assert_true(pty_screen_wait_text(screen, "no command /hlep; did you mean /help?"));
     ask(screen, "/set");
     assert_true(pty_screen_wait_text(screen, "top-k"));
     pty_screen_resize(screen, 12, 60);
@@ -576,6 +578,16 @@ static void documents_and_saving(void **state)
     struct pty_screen *screen = start(30, 100, &child);
     ask(screen, "/doc nosuch.txt");
     assert_true(pty_screen_wait_text(screen, "! nosuch.txt"));
+    char pipe[] = "/tmp/airo-pipe-XXXXXX", line[80];
+    assert_non_null(mkdtemp(pipe));
+    snprintf(line, sizeof line, "/doc %s/fifo", pipe);
+    assert_int_equal(mkfifo(line + 5, 0600), 0);
+    ask(screen, line); /* what would wait for someone to write is refused */
+    assert_true(pty_screen_wait_text(screen, "fifo: not a regular file"));
+    unlink(line + 5);
+    rmdir(pipe);
+    ask(screen, "/doc -");
+    assert_true(pty_screen_wait_text(screen, "! -: No such file"));
     ask(screen, "/doc prompts/samples/vaquita.txt");
     assert_true(pty_screen_wait_text(screen, "vaquita.txt goes with the next message, "));
     assert_true(pty_screen_wait_text(screen, "documents "));
@@ -585,7 +597,7 @@ static void documents_and_saving(void **state)
     assert_true(pty_screen_wait_text(screen, "with prompts/samples/vaquita.txt"));
     assert_true(pty_screen_wait_text(screen, "smallest porpoise."));
     assert_true(pty_screen_wait_text(screen, "/help"));
-    char path[] = "/tmp/airo-save-XXXXXX", line[80];
+    char path[] = "/tmp/airo-save-XXXXXX";
     assert_non_null(mkdtemp(path));
     snprintf(line, sizeof line, "/save %s/chat.md", path);
     ask(screen, line);
@@ -600,6 +612,100 @@ static void documents_and_saving(void **state)
     ask(screen, "/new");
     assert_true(pty_screen_wait_text(screen, "Three things"));
     leave(screen);
+}
+
+static void a_source_that_was_not_given_is_marked(void **state)
+{
+    (void)state;
+    struct chat_child child = {.script = "Yes.\nSource:\ndate: 1999\nurl: blueberries.txt\n\n---\n"
+                                         "No.\nSource:\ntitle: Made up\n\n---\n"
+                                         "Green.\nSource:\nurl: blueberries.txt"};
+    struct pty_screen *screen = start(40, 100, &child);
+    ask(screen, "without documents nothing is checked");
+    assert_true(pty_screen_wait_text(screen, "url: blueberries.txt"));
+    assert_true(pty_screen_wait_text(screen, "/help"));
+    assert_false(pty_screen_shows(screen, "not among"));
+    ask(screen, "/doc prompts/samples/blueberries.txt");
+    ask(screen, "What color are they?");
+    assert_true(pty_screen_wait_text(screen, "   not among the documents: title: Made up\n"));
+    ask(screen, "And now?"); /* the documents of the whole path count */
+    assert_true(pty_screen_wait_text(screen, "◆ Green."));
+    assert_true(pty_screen_wait_text(screen, "/help"));
+    ask(screen, "/retry"); /* on the same document, the first reply again */
+    assert_true(pty_screen_wait_text(screen, "   not among the documents: date: 1999\n"));
+    char path[] = "/tmp/airo-save-XXXXXX", line[80];
+    assert_non_null(mkdtemp(path));
+    snprintf(line, sizeof line, "/save %s/chat.md", path);
+    ask(screen, line);
+    assert_true(pty_screen_wait_text(screen, "saved as"));
+    struct strbuf saved = {0};
+    assert_int_equal(file_read(line + 6, 1 << 20, &saved, NULL), 0);
+    assert_null(strstr(strbuf_text(&saved), "not among")); /* no part of the text */
+    strbuf_free(&saved);
+    unlink(line + 6);
+    rmdir(path);
+    leave(screen);
+}
+
+static void the_reserve_is_what_a_reply_may_take(void **state)
+{
+    (void)state;
+    struct chat_child child = {.script = script, .colour = "none"};
+    struct pty_screen *screen = start(24, 80, &child);
+    assert_true(pty_screen_wait_text(screen, "-..."));
+    assert_false(pty_screen_shows(screen, "draft"));
+    ask(screen, "/set max-tokens 0"); /* no limit: all that is left */
+    assert_true(pty_screen_wait_no_text(screen, "-..."));
+    assert_true(pty_screen_shows(screen, "s-----"));
+    pty_screen_type(screen, "typed");
+    assert_true(pty_screen_wait_text(screen, "draft "));
+    pty_screen_type(screen, CTRL_C);
+    assert_true(pty_screen_wait_no_text(screen, "draft "));
+    leave(screen);
+}
+
+static void a_document_that_does_not_fit_is_refused(void **state)
+{
+    (void)state;
+    struct chat_child child = {.script = script, .context = 200};
+    struct pty_screen *screen = start(24, 80, &child);
+    ask(screen, "/doc LICENSE");
+    assert_true(pty_screen_wait_text(screen, "and the context holds 200: not attached"));
+    ask(screen, "/docs");
+    assert_true(pty_screen_wait_text(screen, "no documents attached"));
+    ask(screen, "/doc prompts/samples/blueberries.txt");
+    assert_true(pty_screen_wait_text(screen, "blueberries.txt goes with the next message"));
+    ask(screen, "/doc prompts/samples/vaquita.txt"); /* alone it would fit, not with the other */
+    assert_true(pty_screen_wait_text(screen, "and the context holds 200: /undoc"));
+    leave(screen);
+}
+
+static void a_tilde_is_home(void **state)
+{
+    (void)state;
+    char directory[] = "/tmp/airo-home-XXXXXX", path[64], line[80];
+    assert_non_null(mkdtemp(directory));
+    snprintf(path, sizeof path, "%s/notes-here.txt", directory);
+    FILE *file = fopen(path, "w");
+    fputs("Some notes.\n", file);
+    fclose(file);
+    const struct pty_variable variables[] = {{"HOME", directory}, {NULL, NULL}};
+    struct chat_child child = {.script = script};
+    struct pty_screen *screen = chat_child_start(24, 80, variables, &child);
+    pty_screen_type(screen, "/doc ~/notes-h\t");
+    assert_true(pty_screen_wait_text(screen, "/doc ~/notes-here.txt"));
+    pty_screen_type(screen, "\r");
+    assert_true(pty_screen_wait_text(screen, "~/notes-here.txt goes with the next message"));
+    ask(screen, "/save ~/chat.md");
+    assert_true(pty_screen_wait_text(screen, "saved as ~/chat.md"));
+    snprintf(line, sizeof line, "%s/chat.md", directory);
+    assert_true(file_exists(line));
+    ask(screen, "/undoc ~/notes-here.txt");
+    assert_true(pty_screen_wait_text(screen, "no documents attached"));
+    leave(screen);
+    unlink(line);
+    unlink(path);
+    rmdir(directory);
 }
 
 /* --- leaving --------------------------------------------------------------------------------- */
@@ -636,8 +742,8 @@ static void every_way_out_restores_the_terminal(void **state)
             kill(pty_screen_child(screen), deaths[i]);
         int status = pty_screen_wait_exit(screen);
         assert_true(status != -1);
-        if (i < 5)
-            assert_int_equal(status, 0);
+        if (i < 5) /* as a shell says it of a signal */
+            assert_int_equal(WEXITSTATUS(status), deaths[i] == 0 ? 0 : 128 + deaths[i]);
         else
             assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) != 0);
         assert_restored(screen);
@@ -724,6 +830,10 @@ int main(void)
         cmocka_unit_test(frames_are_fewer_than_pieces),
         cmocka_unit_test(help_and_settings),
         cmocka_unit_test(documents_and_saving),
+        cmocka_unit_test(a_source_that_was_not_given_is_marked),
+        cmocka_unit_test(the_reserve_is_what_a_reply_may_take),
+        cmocka_unit_test(a_document_that_does_not_fit_is_refused),
+        cmocka_unit_test(a_tilde_is_home),
         cmocka_unit_test(every_way_out_restores_the_terminal),
         cmocka_unit_test(the_model_loads_behind_a_bar),
         cmocka_unit_test(a_stop_gives_the_terminal_back),

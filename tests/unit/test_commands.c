@@ -482,6 +482,47 @@ static void interrupts_keep_what_came(void **state)
     close(in);
 }
 
+static void the_plain_chat_has_commands(void **state)
+{
+    (void)state;
+    need_model();
+    char *path = document(GREEN "\n"), *saved = xasprintf("%s.saved", path);
+    char *input = xasprintf("/hlep\n/frobnicate\n/set max-tokens 3\n/set nosuch 1\n/retry\n"
+                            "/system Be brief.\n/doc -\n/doc ~/%s\n/docs\nHello\n/retry\n"
+                            "/save ~/%s\n/undoc\n/quit\nnot read\n",
+                            path_base(path), path_base(saved));
+    static const char *const said[] = {
+        "no command /hlep; did you mean /help?",
+        "no command /frobnicate; /help lists them",
+        "max-tokens            3",
+        "no setting nosuch",
+        "nothing to answer again yet",
+        "system: Be brief.",
+        "-: No such file",
+        "goes with the next message, ",
+        "cut at 3 tokens",
+        "saved as ~/",
+        "no documents attached",
+    };
+    char *home = xstrdup(getenv("HOME") != NULL ? getenv("HOME") : "");
+    setenv("HOME", "/tmp", 1);
+    struct result result = airo("chat|--plain|-m|" MODEL, input);
+    setenv("HOME", home, 1);
+    assert_int_equal(result.status, 0);
+    for (size_t i = 0; i < sizeof said / sizeof said[0]; i++)
+        assert_non_null(strstr(strbuf_text(&result.err), said[i]));
+    struct strbuf text = {0};
+    assert_int_equal(file_read(saved, 1 << 20, &text, NULL), 0);
+    assert_non_null(strstr(strbuf_text(&text), "## You\n\n(with /tmp/"));
+    assert_null(strstr(strbuf_text(&text), "frobnicate")); /* was not sent */
+    strbuf_free(&text);
+    result_free(&result);
+    free(home);
+    free(input);
+    drop(saved);
+    drop(path);
+}
+
 static void cases_are_scored(void **state)
 {
     (void)state;
@@ -496,6 +537,12 @@ static void cases_are_scored(void **state)
     path = document("{\"question\":\"x\"}\n");
     line = xasprintf("ask|-m|" MODEL "|--cases|%s", path);
     expect_error(line, "", 1, "line 1: needs");
+    free(line);
+    drop(path);
+    path = document("{\"documents\":[{\"meta\":{},\"text\":\"x\"}],\"question\":\"x\","
+                    "\"answer\":\"\"}\n");
+    line = xasprintf("ask|-m|" MODEL "|--cases|%s", path);
+    expect_error(line, "", 1, "line 1: \"answer\" is empty");
     free(line);
     drop(path);
 }
@@ -523,6 +570,7 @@ int main(void)
         cmocka_unit_test(lengths_are_kept_and_told),
         cmocka_unit_test(bench_prints_json),
         cmocka_unit_test(interrupts_keep_what_came),
+        cmocka_unit_test(the_plain_chat_has_commands),
         cmocka_unit_test(cases_are_scored),
     };
     return cmocka_run_group_tests_name("commands", tests, NULL, NULL);

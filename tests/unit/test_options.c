@@ -221,6 +221,26 @@ static void wrong_files_are_named_by_line(void **state)
     file_refused("[interface]\nframe_ms = 0\n", "is not 1 to 1000");
 }
 
+/* No shell has seen what stands in a file, or behind --model=. */
+static void a_tilde_in_a_path_is_home(void **state)
+{
+    (void)state;
+    struct settings settings;
+    struct error error = {0};
+    char *home = xstrdup(getenv("HOME") != NULL ? getenv("HOME") : "");
+    char *path = temporary("[model]\nname = ~/models/x\nsystem = ~/not a path\n");
+    setenv("HOME", "/home/somebody", 1);
+    settings_defaults(&settings);
+    assert_int_equal(settings_read(&settings, path, &error), 0);
+    assert_string_equal(settings.model, "/home/somebody/models/x");
+    assert_string_equal(settings.system, "~/not a path");
+    settings_free(&settings);
+    setenv("HOME", home, 1);
+    unlink(path);
+    free(path);
+    free(home);
+}
+
 /* The default file with every # taken away from its keys says what the defaults say. */
 static void the_default_file_holds_the_defaults(void **state)
 {
@@ -329,6 +349,7 @@ int main(void)
         cmocka_unit_test(own_options_are_read_back),
         cmocka_unit_test(the_table_is_sound),
         cmocka_unit_test(wrong_files_are_named_by_line),
+        cmocka_unit_test(a_tilde_in_a_path_is_home),
         cmocka_unit_test(the_default_file_holds_the_defaults),
         cmocka_unit_test(the_shipped_file_is_the_table),
         cmocka_unit_test_teardown(the_ini_file_is_found_and_flags_win, no_config),

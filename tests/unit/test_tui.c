@@ -9,9 +9,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/base/alloc.h"
+#include "engine/base/file.h"
 #include "tui/input.h"
 #include "tui/layout.h"
 #include "tui/palette.h"
+#include "tui/starters.h"
 #include "tui/theme.h"
 
 /* --- input ----------------------------------------------------------------------------------- */
@@ -87,6 +90,28 @@ static void a_bare_escape_is_held(void **state)
     assert_true(input_next(&input, 1000 + INPUT_ESCAPE_MS, &token));
     assert_string_equal(token.name, "Esc");
     assert_int_equal(input_timeout(&input, 1000), -1);
+    input_free(&input);
+}
+
+/* A terminal that loses the end of a paste must not lock the keyboard. */
+static void a_paste_without_an_end_is_given_up(void **state)
+{
+    (void)state;
+    struct input input = {0};
+    struct input_token token;
+    input_feed(&input, "\033[200~a\rb\033[20", 13, 1000);
+    assert_false(input_next(&input, 1000, &token));
+    assert_int_equal(input_timeout(&input, 1000), INPUT_PASTE_MS);
+    input_feed(&input, "c", 1, 1500); /* more keeps it open */
+    assert_false(input_next(&input, 1500 + INPUT_PASTE_MS - 1, &token));
+    assert_true(input_next(&input, 1500 + INPUT_PASTE_MS, &token));
+    assert_int_equal(token.kind, INPUT_PASTE);
+    assert_int_equal(token.length, 8);
+    assert_memory_equal(token.bytes, "a\rb\033[20c", 8);
+    assert_false(input_next(&input, 9000, &token));
+    input_feed(&input, "\r", 1, 9000);
+    assert_true(input_next(&input, 9000, &token));
+    assert_string_equal(token.name, "Enter");
     input_free(&input);
 }
 
@@ -303,6 +328,46 @@ static void themes_are_read_and_checked(void **state)
     assert_non_null(strstr(error.message, "no theme"));
 }
 
+static void put_file(const char *directory, const char *path)
+{
+    assert_int_equal(directory_make(directory, NULL), 0);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs("[theme]\nname = \"Installed\"\n", file);
+    fclose(file);
+}
+
+/* An installation that was moved to another prefix finds its own files. */
+static void installed_files_lie_beside_the_program(void **state)
+{
+    (void)state;
+    char *program = program_directory();
+    char *share = xasprintf("%s/../share/airo", program);
+    char *themes = path_join(share, "themes"), *theme_path = path_join(themes, "moved-there.ini");
+    char *samples = path_join(share, "prompts/samples"), *sample = path_join(samples, "moved.txt");
+    struct theme theme;
+    struct error error = {0};
+    put_file(themes, theme_path);
+    put_file(samples, sample);
+    assert_int_equal(theme_open(&theme, "moved-there", &error), 0);
+    assert_string_equal(theme.name, "Installed");
+    int listed = 0;
+    char *name;
+    for (unsigned i = 0; (name = theme_list(i)) != NULL; i++) {
+        listed += strcmp(name, "moved-there") == 0;
+        free(name);
+    }
+    assert_int_equal(listed, 1);
+    char *found = starter_path("moved.txt");
+    assert_non_null(found);
+    assert_null(starter_path("nosuch.txt"));
+    char *made[] = {found, theme_path, sample, samples, themes, share, program};
+    unlink(theme_path);
+    unlink(sample);
+    for (size_t i = 0; i < sizeof made / sizeof made[0]; i++)
+        free(made[i]);
+}
+
 static void colours_are_mapped(void **state)
 {
     (void)state;
@@ -320,6 +385,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_are_named_however_they_are_cut),
         cmocka_unit_test(a_bare_escape_is_held),
+        cmocka_unit_test(a_paste_without_an_end_is_given_up),
         cmocka_unit_test(random_input_ends),
         cmocka_unit_test(words_are_wrapped),
         cmocka_unit_test(code_is_kept_verbatim),
@@ -328,6 +394,7 @@ int main(void)
         cmocka_unit_test(the_cursor_stands_after_its_text),
         cmocka_unit_test(pastes_fold_and_unfold),
         cmocka_unit_test(themes_are_read_and_checked),
+        cmocka_unit_test(installed_files_lie_beside_the_program),
         cmocka_unit_test(colours_are_mapped),
     };
     return cmocka_run_group_tests_name("tui", tests, NULL, NULL);
