@@ -121,8 +121,8 @@ int cpu_rope_append(struct backend *backend, uint32_t layer, const struct backen
 
 /* A running softmax; in scratch.partials it is a row of 2 + head_dim floats. */
 struct softmax {
+    _Alignas(64) float acc[HEAD_DIM_MAX];
     float max, sum;
-    float acc[HEAD_DIM_MAX];
 };
 
 /* Queries that read the same keys: all heads of one key/value head, tokens of one sequence. */
@@ -178,9 +178,16 @@ static void softmax_merge(struct softmax *into, float max, float sum, const floa
 static void softmax_block(struct softmax *s, const struct cpu_kernels *kernels, float *scores,
                           uint32_t count, uint32_t dim)
 {
-    float max = s->max;
-    for (uint32_t i = 0; i < count; i++)
-        max = scores[i] > max ? scores[i] : max;
+    float tops[4] = {s->max, s->max, s->max, s->max}, max; /* four, so that none waits for itself */
+    uint32_t i = 0;
+    for (; i + 4 <= count; i += 4)
+        for (uint32_t k = 0; k < 4; k++)
+            tops[k] = scores[i + k] > tops[k] ? scores[i + k] : tops[k];
+    for (; i < count; i++)
+        tops[0] = scores[i] > tops[0] ? scores[i] : tops[0];
+    max = tops[0] > tops[1] ? tops[0] : tops[1];
+    max = tops[2] > max ? tops[2] : max;
+    max = tops[3] > max ? tops[3] : max;
     if (max > s->max)
         softmax_rescale(s, max, dim);
     s->sum += kernels->exp_sum(scores, count, s->max);
@@ -193,6 +200,32 @@ static uint32_t run_length(uint32_t at, uint32_t end, uint32_t page_tokens)
     return end - at < rest ? end - at : rest;
 }
 
+/* Keys and values of the positions from `at` on. The rows of the block that comes after this one
+ * are what memory is asked for meanwhile: pages lie apart, the hardware does not see across. */
+static void rows_at(const struct attend_job *job, const struct query_tile *tile, uint32_t kv_head,
+                    uint32_t at, struct cpu_rows *keys, struct cpu_rows *values)
+{
+    const struct cpu_kv *kv = &job->backend->kv;
+    uint32_t next = at + ATTEND_BLOCK, first = next % kv->page_tokens;
+    struct cpu_rows next_keys, next_values;
+    cpu_kv_rows(kv, job->layer, tile->pages[at / kv->page_tokens], kv_head, keys, values);
+    if (next >= tile->longest)
+        return;
+    cpu_kv_rows(kv, job->layer, tile->pages[next / kv->page_tokens], kv_head, &next_keys,
+                &next_values);
+    keys->ahead = (const uint8_t *)next_keys.values + first * kv->row_bytes;
+    values->ahead = (const uint8_t *)next_values.values + first * kv->row_bytes;
+    keys->scales_ahead = next_keys.scales + (size_t)first * kv->row_scales;
+    values->scales_ahead = next_values.scales + (size_t)first * kv->row_scales;
+}
+
+/* The kernels ask for the values that come next, row by row; the scales of q8 are few. */
+static void prefetch_scales(const struct cpu_rows *rows, uint32_t count)
+{
+    for (size_t byte = 0; byte < (size_t)count * rows->row_scales * 2; byte += 64)
+        __builtin_prefetch((const char *)rows->scales_ahead + byte);
+}
+
 static void block_scores(const struct attend_job *job, const struct query_tile *tile,
                          uint32_t kv_head, uint32_t begin, uint32_t end,
                          float (*scores)[ATTEND_BLOCK])
@@ -201,7 +234,8 @@ static void block_scores(const struct attend_job *job, const struct query_tile *
     struct cpu_rows keys, values;
     for (uint32_t at = begin; at < end;) {
         uint32_t rows = run_length(at, end, kv->page_tokens);
-        cpu_kv_rows(kv, job->layer, tile->pages[at / kv->page_tokens], kv_head, &keys, &values);
+        rows_at(job, tile, kv_head, at, &keys, &values);
+        prefetch_scales(&keys, rows);
         job->backend->kernels->scores(&keys, at % kv->page_tokens, rows, tile->q[0], HEAD_DIM_MAX,
                                       tile->count, &scores[0][at - begin], ATTEND_BLOCK);
         at += rows;
@@ -220,7 +254,8 @@ static void block_values(const struct attend_job *job, const struct query_tile *
     for (uint32_t at = begin; at < end;) {
         uint32_t rows = run_length(at, end, kv->page_tokens), common = rows;
         uint32_t first = at % kv->page_tokens;
-        cpu_kv_rows(kv, job->layer, tile->pages[at / kv->page_tokens], kv_head, &keys, &values);
+        rows_at(job, tile, kv_head, at, &keys, &values);
+        prefetch_scales(&values, rows);
         for (uint32_t j = 0; j < tile->count; j++) {
             uint32_t seen = tile->seen[j] > at ? tile->seen[j] - at : 0;
             common = seen < common ? seen : common;
@@ -228,6 +263,7 @@ static void block_values(const struct attend_job *job, const struct query_tile *
         if (common > 0)
             job->backend->kernels->accumulate(&values, first, common, &weights[0][at - begin],
                                               ATTEND_BLOCK, tile->count, states->acc, stride);
+        values.ahead = values.values;
         for (uint32_t j = 0; j < tile->count; j++) {
             uint32_t seen = tile->seen[j] > at ? tile->seen[j] - at : 0;
             seen = seen < rows ? seen : rows;
@@ -351,8 +387,7 @@ static void attend_item(const struct attend_job *job, uint32_t item)
     const struct backend_batch *batch = job->batch;
     uint32_t segment = item % job->segments, rest = item / job->segments;
     uint32_t head_tile = rest % job->head_tiles, at = rest / job->head_tiles;
-    uint32_t kv_heads = job->backend->shape.kv_heads, kv_head = at % kv_heads;
-    uint32_t token = at / kv_heads * job->tile_tokens;
+    uint32_t kv_head = at / job->token_tiles, token = at % job->token_tiles * job->tile_tokens;
     uint32_t end = token + job->tile_tokens < batch->n ? token + job->tile_tokens : batch->n;
     struct query_tile tile;
     while (token < end) {

@@ -1,14 +1,23 @@
 /*
  * avx2_attend.c - attention over the rows of one page with AVX2. head_dim is a multiple of 8, so
- * there are no short vectors but in exp_sum.
+ * there are no short vectors but in exp_sum. See avx512_attend.c.
  */
 #if defined(__x86_64__)
 #include "kernels/cpu/avx2.h"
 
 #define INLINE static inline __attribute__((always_inline))
+#define CHUNK  8 /* dimensions of one vector */
+#define TILE   8 /* scores computed together: rows times queries */
 
-/* Eight values of a row from element d on, scaled. */
-INLINE __m256 load_values(const struct cpu_rows *rows, enum kv_type type, size_t row, uint32_t d)
+INLINE uint32_t value_bytes(enum kv_type type)
+{
+    return type == KV_F32 ? 4 : type == KV_F16 ? 2 : 1;
+}
+
+/* Eight values of a row from element d on, scaled; `block` is d / 32, said so that the compiler
+ * sees which vectors share a scale. */
+INLINE __m256 load_values(const struct cpu_rows *rows, enum kv_type type, size_t row, uint32_t d,
+                          uint32_t block)
 {
     size_t at = row * rows->head_dim + d;
     if (type == KV_F32)
@@ -18,26 +27,84 @@ INLINE __m256 load_values(const struct cpu_rows *rows, enum kv_type type, size_t
             _mm_loadu_si128((const __m128i *)((const uint16_t *)rows->values + at)));
     __m128i bytes = _mm_loadl_epi64((const __m128i *)((const int8_t *)rows->values + at));
     __m256 v = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
-    uint16_t scale = rows->scales[row * rows->row_scales + d / 32];
-    return _mm256_mul_ps(v, _mm256_set1_ps(_cvtsh_ss(scale)));
+    __m128i scale = _mm_set1_epi16((short)rows->scales[row * rows->row_scales + block]);
+    return _mm256_mul_ps(v, _mm256_cvtph_ps(scale));
+}
+
+/* --- scores ----------------------------------------------------------------------------------- */
+
+/* The eight sums over the lanes of eight vectors, each by the same tree: neighbours, pairs of them,
+ * halves of the vector. */
+INLINE __m256 sum_each(const __m256 *v)
+{
+    __m256 low = _mm256_hadd_ps(_mm256_hadd_ps(v[0], v[1]), _mm256_hadd_ps(v[2], v[3]));
+    __m256 high = _mm256_hadd_ps(_mm256_hadd_ps(v[4], v[5]), _mm256_hadd_ps(v[6], v[7]));
+    return _mm256_add_ps(_mm256_permute2f128_ps(low, high, 0x20),
+                         _mm256_permute2f128_ps(low, high, 0x31));
+}
+
+/* sums[j][i] += q[j] . row i over `chunks` (a constant) vectors from d on. In place of the rows
+ * that are missing the last is taken again. */
+INLINE void score_dims(const struct cpu_rows *keys, enum kv_type type, size_t row, uint32_t count,
+                       uint32_t d, const uint32_t chunks, const float *q, size_t q_stride,
+                       const uint32_t queries, const char *ahead, __m256 *sums)
+{
+    const uint32_t rows = TILE / queries, bytes = rows * chunks * CHUNK * value_bytes(type);
+    ahead += (size_t)rows * d * value_bytes(type);
+#pragma GCC unroll 16
+    for (uint32_t byte = 0; byte < bytes; byte += 64)
+        _mm_prefetch(ahead + byte, _MM_HINT_T0);
+#pragma GCC unroll 16
+    for (uint32_t i = 0; i < rows; i++) {
+        size_t at = row + (i < count ? i : count - 1);
+#pragma GCC unroll 16
+        for (uint32_t c = 0; c < chunks; c++) {
+            __m256 k = load_values(keys, type, at, d + CHUNK * c, d / 32);
+            const float *from = q + d + CHUNK * c;
+#pragma GCC unroll 16
+            for (uint32_t j = 0; j < queries; j++)
+                sums[j * rows + i] =
+                    _mm256_fmadd_ps(_mm256_loadu_ps(from + j * q_stride), k, sums[j * rows + i]);
+        }
+    }
+}
+
+/* `count` rows, at most TILE / queries (a constant), for `queries` queries. */
+INLINE void score_tile(const struct cpu_rows *keys, enum kv_type type, size_t row, uint32_t count,
+                       const float *q, size_t q_stride, const uint32_t queries, const char *ahead,
+                       float *scores, size_t score_stride)
+{
+    const uint32_t rows = TILE / queries;
+    __m256 sums[TILE];
+    uint32_t d = 0;
+#pragma GCC unroll 16
+    for (uint32_t i = 0; i < TILE; i++)
+        sums[i] = _mm256_setzero_ps();
+    for (; type == KV_Q8 && queries <= 2 && d + 4 * CHUNK <= keys->head_dim; d += 4 * CHUNK)
+        score_dims(keys, type, row, count, d, 4, q, q_stride, queries, ahead, sums);
+    for (; d < keys->head_dim; d += CHUNK)
+        score_dims(keys, type, row, count, d, 1, q, q_stride, queries, ahead, sums);
+    float results[TILE];
+    _mm256_storeu_ps(results, sum_each(sums));
+    for (uint32_t j = 0; j < queries; j++)
+        for (uint32_t i = 0; i < rows && i < count; i++)
+            scores[j * score_stride + i] = results[j * rows + i];
 }
 
 INLINE void score_rows(const struct cpu_rows *keys, enum kv_type type, uint32_t first,
                        uint32_t count, const float *q, size_t q_stride, const uint32_t queries,
                        float *scores, size_t score_stride)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        __m256 sums[4];
-        for (uint32_t j = 0; j < queries; j++)
-            sums[j] = _mm256_setzero_ps();
-        for (uint32_t d = 0; d < keys->head_dim; d += 8) {
-            __m256 k = load_values(keys, type, first + i, d);
-            for (uint32_t j = 0; j < queries; j++)
-                sums[j] = _mm256_fmadd_ps(_mm256_loadu_ps(q + j * q_stride + d), k, sums[j]);
-        }
-        for (uint32_t j = 0; j < queries; j++)
-            scores[j * score_stride + i] = sum256(sums[j]);
-    }
+    const uint32_t rows = TILE / queries;
+    const size_t row_bytes = keys->head_dim * value_bytes(type);
+    const char *ahead = keys->ahead;
+    uint32_t i = 0;
+    for (; i + rows <= count; i += rows)
+        score_tile(keys, type, first + i, rows, q, q_stride, queries, ahead + i * row_bytes,
+                   scores + i, score_stride);
+    if (i < count)
+        score_tile(keys, type, first + i, count - i, q, q_stride, queries, ahead + i * row_bytes,
+                   scores + i, score_stride);
 }
 
 INLINE void score_type(const struct cpu_rows *keys, enum kv_type type, uint32_t first,
@@ -47,6 +114,9 @@ INLINE void score_type(const struct cpu_rows *keys, enum kv_type type, uint32_t 
     uint32_t j = 0;
     for (; j + 4 <= queries; j += 4)
         score_rows(keys, type, first, count, q + j * q_stride, q_stride, 4,
+                   scores + j * score_stride, score_stride);
+    for (; j + 2 <= queries; j += 2)
+        score_rows(keys, type, first, count, q + j * q_stride, q_stride, 2,
                    scores + j * score_stride, score_stride);
     for (; j < queries; j++)
         score_rows(keys, type, first, count, q + j * q_stride, q_stride, 1,
@@ -64,45 +134,72 @@ void avx2_scores(const struct cpu_rows *keys, uint32_t first, uint32_t count, co
         score_type(keys, KV_F32, first, count, q, q_stride, queries, scores, score_stride);
 }
 
-/* `chunks` times 8 dimensions from d for `queries` queries (constants). */
+/* --- values ----------------------------------------------------------------------------------- */
+
+/* `chunks` times 8 dimensions from d for `queries` queries (constants); the sums stay in
+ * registers. */
 INLINE void sum_rows(const struct cpu_rows *values, enum kv_type type, uint32_t first,
                      uint32_t count, uint32_t d, const uint32_t chunks, const float *p,
-                     size_t p_stride, const uint32_t queries, float *sums, size_t sum_stride)
+                     size_t p_stride, const uint32_t queries, const char *ahead, float *sums,
+                     size_t sum_stride)
 {
+    const uint32_t step = chunks * CHUNK * value_bytes(type);
     __m256 acc[8];
+#pragma GCC unroll 16
     for (uint32_t j = 0; j < queries; j++)
+#pragma GCC unroll 16
         for (uint32_t c = 0; c < chunks; c++)
-            acc[j * chunks + c] = _mm256_loadu_ps(sums + j * sum_stride + d + 8 * c);
-    for (uint32_t i = 0; i < count; i++)
+            acc[j * chunks + c] = _mm256_loadu_ps(sums + j * sum_stride + d + CHUNK * c);
+    for (uint32_t i = 0; i < count; i++, ahead += step) {
+#pragma GCC unroll 16
+        for (uint32_t byte = 0; byte < step; byte += 64)
+            _mm_prefetch(ahead + byte, _MM_HINT_T0);
+#pragma GCC unroll 16
         for (uint32_t c = 0; c < chunks; c++) {
-            __m256 v = load_values(values, type, first + i, d + 8 * c);
+            __m256 v = load_values(values, type, first + i, d + CHUNK * c, d / 32 + c / 4);
+#pragma GCC unroll 16
             for (uint32_t j = 0; j < queries; j++)
                 acc[j * chunks + c] =
                     _mm256_fmadd_ps(_mm256_set1_ps(p[j * p_stride + i]), v, acc[j * chunks + c]);
         }
+    }
+#pragma GCC unroll 16
     for (uint32_t j = 0; j < queries; j++)
+#pragma GCC unroll 16
         for (uint32_t c = 0; c < chunks; c++)
-            _mm256_storeu_ps(sums + j * sum_stride + d + 8 * c, acc[j * chunks + c]);
+            _mm256_storeu_ps(sums + j * sum_stride + d + CHUNK * c, acc[j * chunks + c]);
+}
+
+/* All dimensions for `queries` queries, `chunks` vectors at a time. */
+INLINE void sum_dims(const struct cpu_rows *values, enum kv_type type, uint32_t first,
+                     uint32_t count, const uint32_t chunks, const float *p, size_t p_stride,
+                     const uint32_t queries, float *sums, size_t sum_stride)
+{
+    const size_t column_bytes = (size_t)count * value_bytes(type);
+    const char *ahead = values->ahead;
+    uint32_t d = 0, dim = values->head_dim;
+    for (; d + chunks * CHUNK <= dim; d += chunks * CHUNK)
+        sum_rows(values, type, first, count, d, chunks, p, p_stride, queries,
+                 ahead + d * column_bytes, sums, sum_stride);
+    for (; d < dim; d += CHUNK)
+        sum_rows(values, type, first, count, d, 1, p, p_stride, queries, ahead + d * column_bytes,
+                 sums, sum_stride);
 }
 
 INLINE void sum_type(const struct cpu_rows *values, enum kv_type type, uint32_t first,
                      uint32_t count, const float *p, size_t p_stride, uint32_t queries, float *sums,
                      size_t sum_stride)
 {
-    uint32_t j = 0, dim = values->head_dim;
+    uint32_t j = 0;
     for (; j + 4 <= queries; j += 4)
-        for (uint32_t d = 0; d < dim; d += 8)
-            sum_rows(values, type, first, count, d, 1, p + j * p_stride, p_stride, 4,
-                     sums + j * sum_stride, sum_stride);
-    for (; j < queries; j++) {
-        uint32_t d = 0;
-        for (; d + 64 <= dim; d += 64)
-            sum_rows(values, type, first, count, d, 8, p + j * p_stride, p_stride, 1,
-                     sums + j * sum_stride, sum_stride);
-        for (; d < dim; d += 8)
-            sum_rows(values, type, first, count, d, 1, p + j * p_stride, p_stride, 1,
-                     sums + j * sum_stride, sum_stride);
-    }
+        sum_dims(values, type, first, count, 2, p + j * p_stride, p_stride, 4,
+                 sums + j * sum_stride, sum_stride);
+    for (; j + 2 <= queries; j += 2)
+        sum_dims(values, type, first, count, 4, p + j * p_stride, p_stride, 2,
+                 sums + j * sum_stride, sum_stride);
+    for (; j < queries; j++)
+        sum_dims(values, type, first, count, 8, p + j * p_stride, p_stride, 1,
+                 sums + j * sum_stride, sum_stride);
 }
 
 void avx2_accumulate(const struct cpu_rows *values, uint32_t first, uint32_t count, const float *p,

@@ -9,6 +9,9 @@
 #include "kernels/cpu/avx2.h"
 
 #define PREFETCH_BYTES 8192 /* see avx512_linear.c */
+#define PART_BLOCKS    32   /* 9 KB of weights */
+#define MANY_TOKENS    8    /* from here on part by part */
+#define GROUP_TOKENS   16   /* share one unpacking of a block */
 #define INLINE         static inline __attribute__((always_inline))
 
 /* --- activations ------------------------------------------------------------------------------ */
@@ -112,6 +115,13 @@ INLINE __m256i four_inputs(const int8_t *values)
     return _mm256_set1_epi32(word);
 }
 
+/* Keeps the compiler from adding up in an order that needs more registers than there are. */
+INLINE __m256i in_order(__m256i v)
+{
+    __asm__("" : "+x"(v));
+    return v;
+}
+
 /* sum += weight scale * activation scale * (sum of q a - zero * sum of a). A pair of products is at
  * most 2 * 15 * 128 = 3840, so eight of them fit 16 bits. The zero is the low half of its lane and
  * meets the low half of -sum(a), which is all of it. */
@@ -120,8 +130,8 @@ INLINE __m256 add_block(const struct half_block *block, const int8_t *values, fl
 {
     __m256i pairs = _mm256_maddubs_epi16(block->weights[0], four_inputs(values));
     for (int i = 1; i < 8; i++)
-        pairs = _mm256_add_epi16(
-            pairs, _mm256_maddubs_epi16(block->weights[i], four_inputs(values + 4 * i)));
+        pairs = in_order(_mm256_add_epi16(
+            pairs, _mm256_maddubs_epi16(block->weights[i], four_inputs(values + 4 * i))));
     __m256i dot = _mm256_add_epi32(_mm256_madd_epi16(pairs, _mm256_set1_epi16(1)),
                                    _mm256_madd_epi16(block->zero, _mm256_set1_epi32(negsum)));
     __m256 scales = _mm256_mul_ps(block->scale, _mm256_set1_ps(scale));
@@ -180,17 +190,64 @@ INLINE void strip_token(const struct cpu_linear *linear, const uint8_t *strip,
     _mm256_storeu_ps(tile + (size_t)token * STRIP_ROWS + 8, right);
 }
 
+/* Blocks begin .. end - 1 of half a strip for many tokens: a block is unpacked once for all of
+ * them, and the sums go on from what is in the tile. */
+INLINE void half_group(const struct cpu_linear *linear, const uint8_t *strip, const int half,
+                       uint32_t begin, uint32_t end, const struct cpu_acts *acts, uint32_t first,
+                       uint32_t tokens, float *tile)
+{
+    tile += (size_t)first * STRIP_ROWS + 8 * half;
+    for (uint32_t t = 0; begin == 0 && t < tokens; t++)
+        _mm256_storeu_ps(tile + t * STRIP_ROWS, _mm256_setzero_ps());
+    for (uint32_t b = begin; b < end; b++) {
+        const uint8_t *at = strip + b / TILE_BLOCKS * linear->tile_bytes;
+        const int8_t *values = acts->values + first * acts->value_stride + b * BLOCK_INPUTS;
+        const float *scales = acts->scales + first * acts->block_stride + b;
+        const int32_t *negsums = acts->negsums + first * acts->block_stride + b;
+        if (first == 0 && half == 0)
+            prefetch_block(at + b % TILE_BLOCKS * (linear->tile_bytes / TILE_BLOCKS));
+        struct half_block block = load_half(linear, at, b % TILE_BLOCKS, half);
+        for (uint32_t t = 0; t < tokens; t++, values += acts->value_stride) {
+            float *sum = tile + t * STRIP_ROWS;
+            _mm256_storeu_ps(sum, add_block(&block, values, scales[t * acts->block_stride],
+                                            negsums[t * acts->block_stride], _mm256_loadu_ps(sum)));
+        }
+    }
+}
+
+INLINE void many_tokens(const struct cpu_linear *linear, const uint8_t *strip,
+                        const struct cpu_acts *acts, uint32_t n, float *tile)
+{
+    uint32_t blocks = linear->order->blocks;
+    for (uint32_t begin = 0; begin < blocks; begin += PART_BLOCKS) {
+        uint32_t end = begin + PART_BLOCKS < blocks ? begin + PART_BLOCKS : blocks;
+        for (uint32_t t = 0; t < n; t += GROUP_TOKENS) {
+            uint32_t tokens = n - t < GROUP_TOKENS ? n - t : GROUP_TOKENS;
+            half_group(linear, strip, 0, begin, end, acts, t, tokens, tile);
+            half_group(linear, strip, 1, begin, end, acts, t, tokens, tile);
+        }
+    }
+}
+
 void avx2_linear_strips(const struct cpu_linear *linear, uint32_t strip, uint32_t count,
                         const struct cpu_acts *acts, uint32_t n, float *tile)
 {
     for (uint32_t i = strip; i < strip + count; i++, tile += (size_t)n * STRIP_ROWS) {
         const uint8_t *data = (const uint8_t *)linear->data + i * linear->strip_bytes;
         uint32_t t = 0;
+        if (n >= MANY_TOKENS) {
+            many_tokens(linear, data, acts, n, tile);
+            continue;
+        }
         for (; t + 4 <= n; t += 4) {
             half_strip(linear, data, 0, acts, t, 4, tile);
             half_strip(linear, data, 1, acts, t, 4, tile);
         }
-        for (; t < n; t++)
+        for (; t + 2 <= n; t += 2) {
+            half_strip(linear, data, 0, acts, t, 2, tile);
+            half_strip(linear, data, 1, acts, t, 2, tile);
+        }
+        if (t < n)
             strip_token(linear, data, acts, t, tile);
     }
 }

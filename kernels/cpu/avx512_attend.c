@@ -1,55 +1,141 @@
 /*
  * avx512_attend.c - attention over the rows of one page with AVX-512: keys and values are widened
- * in registers and shared by up to eight queries.
+ * in registers and shared by up to eight queries. Scores are summed up 16 at a time, rows times
+ * queries, by one transposition. While rows are read, as many bytes of `ahead` are asked for.
  */
 #if defined(__x86_64__)
 #include "kernels/cpu/avx512.h"
 
 #define INLINE static inline __attribute__((always_inline))
+#define CHUNK  16 /* dimensions of one vector */
+#define TILE   16 /* scores computed together: rows times queries */
 
-/* 16 values of a row from element d, without the scale of q8. */
-INLINE __m512 load_values(const struct cpu_rows *rows, enum kv_type type, size_t row, uint32_t d,
-                          __mmask16 mask)
+INLINE uint32_t value_bytes(enum kv_type type)
 {
-    size_t at = row * rows->head_dim + d;
-    if (type == KV_F32)
-        return _mm512_maskz_loadu_ps(mask, (const float *)rows->values + at);
-    if (type == KV_F16)
-        return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(mask, (const uint16_t *)rows->values + at));
-    __m128i bytes = _mm_maskz_loadu_epi8(mask, (const int8_t *)rows->values + at);
-    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes));
+    return type == KV_F32 ? 4 : type == KV_F16 ? 2 : 1;
 }
 
-INLINE __m512 load_scaled(const struct cpu_rows *rows, enum kv_type type, size_t row, uint32_t d,
-                          __mmask16 mask)
+/* 16 values of a row from element d, scaled; `block` is d / 32, said so that the compiler sees
+ * which vectors share a scale. `whole`: all lanes are in use. */
+INLINE __m512 load_values(const struct cpu_rows *rows, enum kv_type type, size_t row, uint32_t d,
+                          uint32_t block, const bool whole)
 {
-    __m512 v = load_values(rows, type, row, d, mask);
-    if (type != KV_Q8)
-        return v;
-    uint16_t scale = rows->scales[row * rows->row_scales + d / 32];
-    return _mm512_mul_ps(v, _mm512_set1_ps(_cvtsh_ss(scale)));
+    size_t at = row * rows->head_dim + d;
+    __mmask16 mask = whole ? 0xFFFF : lanes(rows->head_dim - d);
+    const uint8_t *from = (const uint8_t *)rows->values + at * value_bytes(type);
+    if (type == KV_F32)
+        return whole ? _mm512_loadu_ps(from) : _mm512_maskz_loadu_ps(mask, from);
+    if (type == KV_F16)
+        return _mm512_cvtph_ps(whole ? _mm256_loadu_si256((const __m256i *)from)
+                                     : _mm256_maskz_loadu_epi16(mask, from));
+    __m128i bytes =
+        whole ? _mm_loadu_si128((const __m128i *)from) : _mm_maskz_loadu_epi8(mask, from);
+    __m512 v = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes));
+    __m256i scale = _mm256_set1_epi16((short)rows->scales[row * rows->row_scales + block]);
+    return _mm512_mul_ps(v, _mm512_cvtph_ps(scale));
+}
+
+INLINE __m512 load_floats(const float *at, const bool whole, __mmask16 mask)
+{
+    return whole ? _mm512_loadu_ps(at) : _mm512_maskz_loadu_ps(mask, at);
 }
 
 /* --- scores ----------------------------------------------------------------------------------- */
+
+/* The 16 sums over the lanes of 16 vectors, each by the same tree: the halves of every four lanes,
+ * pairs, then the quarters of the vector. */
+INLINE __m512 sum_each(const __m512 *v)
+{
+    __m512 two[8], four[4], eight[2];
+#pragma GCC unroll 16
+    for (int i = 0; i < 8; i++)
+        two[i] = _mm512_add_ps(_mm512_unpacklo_ps(v[2 * i], v[2 * i + 1]),
+                               _mm512_unpackhi_ps(v[2 * i], v[2 * i + 1]));
+#pragma GCC unroll 16
+    for (int i = 0; i < 4; i++) {
+        __m512d a = _mm512_castps_pd(two[2 * i]), b = _mm512_castps_pd(two[2 * i + 1]);
+        four[i] = _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(a, b)),
+                                _mm512_castpd_ps(_mm512_unpackhi_pd(a, b)));
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < 2; i++)
+        eight[i] = _mm512_add_ps(_mm512_shuffle_f32x4(four[2 * i], four[2 * i + 1], 0x88),
+                                 _mm512_shuffle_f32x4(four[2 * i], four[2 * i + 1], 0xDD));
+    return _mm512_add_ps(_mm512_shuffle_f32x4(eight[0], eight[1], 0x88),
+                         _mm512_shuffle_f32x4(eight[0], eight[1], 0xDD));
+}
+
+/* sums[j][i] += q[j] . row i over `chunks` (a constant) vectors from d on. In place of the rows
+ * that are missing the last is taken again. */
+INLINE void score_dims(const struct cpu_rows *keys, enum kv_type type, size_t row, uint32_t count,
+                       uint32_t d, const uint32_t chunks, const bool whole, const float *q,
+                       size_t q_stride, const uint32_t queries, const char *ahead, __m512 *sums)
+{
+    const uint32_t rows = TILE / queries, bytes = rows * chunks * CHUNK * value_bytes(type);
+    __mmask16 mask = whole ? 0xFFFF : lanes(keys->head_dim - d);
+    ahead += (size_t)rows * d * value_bytes(type);
+#pragma GCC unroll 16
+    for (uint32_t byte = 0; byte < bytes; byte += 64)
+        _mm_prefetch(ahead + byte, _MM_HINT_T0);
+#pragma GCC unroll 16
+    for (uint32_t i = 0; i < rows; i++) {
+        size_t at = row + (i < count ? i : count - 1);
+#pragma GCC unroll 16
+        for (uint32_t c = 0; c < chunks; c++) {
+            __m512 k = load_values(keys, type, at, d + CHUNK * c, d / 32, whole);
+            const float *from = q + d + CHUNK * c;
+#pragma GCC unroll 16
+            for (uint32_t j = 0; j < queries; j++)
+                sums[j * rows + i] = _mm512_fmadd_ps(load_floats(from + j * q_stride, whole, mask),
+                                                     k, sums[j * rows + i]);
+        }
+    }
+}
+
+/* `count` rows, at most TILE / queries (a constant), for `queries` queries. */
+INLINE void score_tile(const struct cpu_rows *keys, enum kv_type type, size_t row, uint32_t count,
+                       const float *q, size_t q_stride, const uint32_t queries, const char *ahead,
+                       float *scores, size_t score_stride)
+{
+    const uint32_t rows = TILE / queries, dim = keys->head_dim;
+    __m512 sums[TILE];
+    uint32_t d = 0;
+#pragma GCC unroll 16
+    for (uint32_t i = 0; i < TILE; i++)
+        sums[i] = _mm512_setzero_ps();
+    for (; type == KV_Q8 && d + 2 * CHUNK <= dim; d += 2 * CHUNK)
+        score_dims(keys, type, row, count, d, 2, true, q, q_stride, queries, ahead, sums);
+    for (; d + CHUNK <= dim; d += CHUNK)
+        score_dims(keys, type, row, count, d, 1, true, q, q_stride, queries, ahead, sums);
+    if (d < dim)
+        score_dims(keys, type, row, count, d, 1, false, q, q_stride, queries, ahead, sums);
+    float results[TILE];
+    __m512 all = sum_each(sums);
+    if (queries == 1) {
+        _mm512_mask_storeu_ps(scores, lanes(count), all);
+        return;
+    }
+    _mm512_storeu_ps(results, all);
+#pragma GCC unroll 16
+    for (uint32_t j = 0; j < queries; j++)
+        for (uint32_t i = 0; i < rows && i < count; i++)
+            scores[j * score_stride + i] = results[j * rows + i];
+}
 
 INLINE void score_rows(const struct cpu_rows *keys, enum kv_type type, uint32_t first,
                        uint32_t count, const float *q, size_t q_stride, const uint32_t queries,
                        float *scores, size_t score_stride)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        __m512 sums[ATTEND_QUERIES];
-        for (uint32_t j = 0; j < queries; j++)
-            sums[j] = _mm512_setzero_ps();
-        for (uint32_t d = 0; d < keys->head_dim; d += 16) {
-            __mmask16 mask = lanes(keys->head_dim - d);
-            __m512 k = load_scaled(keys, type, first + i, d, mask);
-            for (uint32_t j = 0; j < queries; j++)
-                sums[j] =
-                    _mm512_fmadd_ps(_mm512_maskz_loadu_ps(mask, q + j * q_stride + d), k, sums[j]);
-        }
-        for (uint32_t j = 0; j < queries; j++)
-            scores[j * score_stride + i] = _mm512_reduce_add_ps(sums[j]);
-    }
+    const uint32_t rows = TILE / queries;
+    const size_t row_bytes = keys->head_dim * value_bytes(type);
+    const char *ahead = keys->ahead;
+    uint32_t i = 0;
+    for (; i + rows <= count; i += rows)
+        score_tile(keys, type, first + i, rows, q, q_stride, queries, ahead + i * row_bytes,
+                   scores + i, score_stride);
+    if (i < count)
+        score_tile(keys, type, first + i, count - i, q, q_stride, queries, ahead + i * row_bytes,
+                   scores + i, score_stride);
 }
 
 INLINE void score_type(const struct cpu_rows *keys, enum kv_type type, uint32_t first,
@@ -62,6 +148,9 @@ INLINE void score_type(const struct cpu_rows *keys, enum kv_type type, uint32_t 
                    scores + j * score_stride, score_stride);
     for (; j + 4 <= queries; j += 4)
         score_rows(keys, type, first, count, q + j * q_stride, q_stride, 4,
+                   scores + j * score_stride, score_stride);
+    for (; j + 2 <= queries; j += 2)
+        score_rows(keys, type, first, count, q + j * q_stride, q_stride, 2,
                    scores + j * score_stride, score_stride);
     for (; j < queries; j++)
         score_rows(keys, type, first, count, q + j * q_stride, q_stride, 1,
@@ -84,44 +173,79 @@ void avx512_scores(const struct cpu_rows *keys, uint32_t first, uint32_t count, 
 /* `chunks` times 16 dimensions from d for `queries` queries (constants); the sums stay in
  * registers. */
 INLINE void sum_rows(const struct cpu_rows *values, enum kv_type type, uint32_t first,
-                     uint32_t count, uint32_t d, const uint32_t chunks, const float *p,
-                     size_t p_stride, const uint32_t queries, float *sums, size_t sum_stride)
+                     uint32_t count, uint32_t d, const uint32_t chunks, const bool whole,
+                     const float *p, size_t p_stride, const uint32_t queries, const char *ahead,
+                     float *sums, size_t sum_stride)
 {
-    __m512 acc[8];
-    __mmask16 mask = lanes(values->head_dim - d);
+    const uint32_t step = chunks * CHUNK * value_bytes(type);
+    __m512 acc[16];
+    __mmask16 mask = whole ? 0xFFFF : lanes(values->head_dim - d);
+#pragma GCC unroll 16
     for (uint32_t j = 0; j < queries; j++)
+#pragma GCC unroll 16
         for (uint32_t c = 0; c < chunks; c++)
-            acc[j * chunks + c] = _mm512_maskz_loadu_ps(mask, sums + j * sum_stride + d + 16 * c);
-    for (uint32_t i = 0; i < count; i++)
+            acc[j * chunks + c] = load_floats(sums + j * sum_stride + d + CHUNK * c, whole, mask);
+    for (uint32_t i = 0; i < count; i++) {
+#pragma GCC unroll 16
+        for (uint32_t byte = 0; byte < step; byte += 64)
+            _mm_prefetch(ahead + i * step + byte, _MM_HINT_T0);
+#pragma GCC unroll 16
         for (uint32_t c = 0; c < chunks; c++) {
-            __m512 v = load_scaled(values, type, first + i, d + 16 * c, mask);
+            __m512 v = load_values(values, type, first + i, d + CHUNK * c, d / 32 + c / 2, whole);
+#pragma GCC unroll 16
             for (uint32_t j = 0; j < queries; j++)
                 acc[j * chunks + c] =
                     _mm512_fmadd_ps(_mm512_set1_ps(p[j * p_stride + i]), v, acc[j * chunks + c]);
         }
+    }
+#pragma GCC unroll 16
     for (uint32_t j = 0; j < queries; j++)
-        for (uint32_t c = 0; c < chunks; c++)
-            _mm512_mask_storeu_ps(sums + j * sum_stride + d + 16 * c, mask, acc[j * chunks + c]);
+#pragma GCC unroll 16
+        for (uint32_t c = 0; c < chunks; c++) {
+            float *at = sums + j * sum_stride + d + CHUNK * c;
+            if (whole)
+                _mm512_storeu_ps(at, acc[j * chunks + c]);
+            else
+                _mm512_mask_storeu_ps(at, mask, acc[j * chunks + c]);
+        }
+}
+
+/* All dimensions for `queries` queries, `chunks` vectors at a time. */
+INLINE void sum_dims(const struct cpu_rows *values, enum kv_type type, uint32_t first,
+                     uint32_t count, const uint32_t chunks, const float *p, size_t p_stride,
+                     const uint32_t queries, float *sums, size_t sum_stride)
+{
+    const size_t column_bytes = (size_t)count * value_bytes(type);
+    const char *ahead = values->ahead;
+    uint32_t d = 0, dim = values->head_dim;
+    for (; d + chunks * CHUNK <= dim; d += chunks * CHUNK)
+        sum_rows(values, type, first, count, d, chunks, true, p, p_stride, queries,
+                 ahead + d * column_bytes, sums, sum_stride);
+    for (; d + CHUNK <= dim; d += CHUNK)
+        sum_rows(values, type, first, count, d, 1, true, p, p_stride, queries,
+                 ahead + d * column_bytes, sums, sum_stride);
+    if (d < dim)
+        sum_rows(values, type, first, count, d, 1, false, p, p_stride, queries,
+                 ahead + d * column_bytes, sums, sum_stride);
 }
 
 INLINE void sum_type(const struct cpu_rows *values, enum kv_type type, uint32_t first,
                      uint32_t count, const float *p, size_t p_stride, uint32_t queries, float *sums,
                      size_t sum_stride)
 {
-    uint32_t j = 0, dim = values->head_dim;
+    uint32_t j = 0;
     for (; j + 8 <= queries; j += 8)
-        for (uint32_t d = 0; d < dim; d += 16)
-            sum_rows(values, type, first, count, d, 1, p + j * p_stride, p_stride, 8,
-                     sums + j * sum_stride, sum_stride);
-    for (; j < queries; j++) {
-        uint32_t d = 0;
-        for (; d + 128 <= dim; d += 128)
-            sum_rows(values, type, first, count, d, 8, p + j * p_stride, p_stride, 1,
-                     sums + j * sum_stride, sum_stride);
-        for (; d < dim; d += 16)
-            sum_rows(values, type, first, count, d, 1, p + j * p_stride, p_stride, 1,
-                     sums + j * sum_stride, sum_stride);
-    }
+        sum_dims(values, type, first, count, 2, p + j * p_stride, p_stride, 8,
+                 sums + j * sum_stride, sum_stride);
+    for (; j + 4 <= queries; j += 4)
+        sum_dims(values, type, first, count, 4, p + j * p_stride, p_stride, 4,
+                 sums + j * sum_stride, sum_stride);
+    for (; j + 2 <= queries; j += 2)
+        sum_dims(values, type, first, count, 8, p + j * p_stride, p_stride, 2,
+                 sums + j * sum_stride, sum_stride);
+    for (; j < queries; j++)
+        sum_dims(values, type, first, count, 8, p + j * p_stride, p_stride, 1,
+                 sums + j * sum_stride, sum_stride);
 }
 
 void avx512_accumulate(const struct cpu_rows *values, uint32_t first, uint32_t count,

@@ -103,6 +103,9 @@ struct cpu_rows {
     uint32_t head_dim, row_scales;
     const void *values;     /* [rows][head_dim] */
     const uint16_t *scales; /* [rows][row_scales] */
+    /* Rows that will be read soon: as many as are read may be asked for. Never NULL. */
+    const void *ahead;
+    const uint16_t *scales_ahead;
 };
 
 /*

@@ -100,9 +100,16 @@ void cpu_kv_rows(const struct cpu_kv *kv, uint32_t layer, uint32_t page, uint32_
                  struct cpu_rows *keys, struct cpu_rows *values)
 {
     struct head_parts parts = head_parts(kv, layer, page, head);
-    *keys = (struct cpu_rows){kv->type, kv->head_dim, kv->row_scales, parts.keys, parts.key_scales};
-    *values =
-        (struct cpu_rows){kv->type, kv->head_dim, kv->row_scales, parts.values, parts.value_scales};
+    *keys = (struct cpu_rows){.type = kv->type,
+                              .head_dim = kv->head_dim,
+                              .row_scales = kv->row_scales,
+                              .values = parts.keys,
+                              .scales = parts.key_scales,
+                              .ahead = parts.keys,
+                              .scales_ahead = parts.key_scales};
+    *values = *keys;
+    values->values = values->ahead = parts.values;
+    values->scales = values->scales_ahead = parts.value_scales;
 }
 
 /* value = scale * int8, scale = largest / 127 rounded to f16 first, so that the integers fit the

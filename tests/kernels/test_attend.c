@@ -246,6 +246,40 @@ static void long_context(void **state)
     kernel_model_free(model);
 }
 
+/* The same bits whatever number of queries share a reading: chunks of every size against single
+ * tokens, with full and short vectors of dimensions. */
+static void tiles_do_not_matter(void **state)
+{
+    (void)state;
+    static const uint32_t dims[] = {8, 40, 72, 128};
+    for (size_t i = 0; i < sizeof dims / sizeof dims[0] * sizeof sets / sizeof sets[0]; i++)
+        for (int type = 0; type < KV_TYPES; type++) {
+            struct kernel_options options = {.weights = WEIGHTS_F32, .heads = 6, .kv_heads = 3};
+            options.head_dim = dims[i % (sizeof dims / sizeof dims[0])];
+            options.kv_heads = i % 2 ? 6 : 3;
+            struct kernel_model *model = kernel_model_make(&options, 37);
+            const char *set = sets[i / (sizeof dims / sizeof dims[0])];
+            size_t width = 6 * (size_t)options.head_dim;
+            struct scene many, one;
+            if (scene_open(&many, model, set, 2, (enum kv_type)type) == 0) {
+                assert_int_equal(scene_open(&one, model, set, 1, (enum kv_type)type), 0);
+                for (uint32_t chunk = 1; chunk < 18; chunk++) {
+                    scene_add(&many, 0, chunk);
+                    scene_step(&many, tolerances[type], set);
+                    for (uint32_t t = 0; t < chunk; t++) {
+                        scene_add(&one, 0, 1);
+                        scene_step(&one, 2 * tolerances[type], set);
+                        assert_memory_equal(kernel_data(one.run.a),
+                                            kernel_data(many.run.a) + t * width, width * 4);
+                    }
+                }
+                scene_close(&one);
+                scene_close(&many);
+            }
+            kernel_model_free(model);
+        }
+}
+
 static void copied_pages(void **state)
 {
     (void)state;
@@ -429,10 +463,15 @@ static void memory_is_counted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(head_dims),         cmocka_unit_test(grouped_queries),
-        cmocka_unit_test(long_context),      cmocka_unit_test(copied_pages),
-        cmocka_unit_test(unwritten_rows),    cmocka_unit_test(batches_do_not_matter),
-        cmocka_unit_test(decoders_agree),    cmocka_unit_test(bad_batches_are_refused),
+        cmocka_unit_test(head_dims),
+        cmocka_unit_test(grouped_queries),
+        cmocka_unit_test(long_context),
+        cmocka_unit_test(tiles_do_not_matter),
+        cmocka_unit_test(copied_pages),
+        cmocka_unit_test(unwritten_rows),
+        cmocka_unit_test(batches_do_not_matter),
+        cmocka_unit_test(decoders_agree),
+        cmocka_unit_test(bad_batches_are_refused),
         cmocka_unit_test(memory_is_counted),
     };
     return cmocka_run_group_tests_name("attend", tests, NULL, NULL);
