@@ -149,8 +149,10 @@ struct pty_screen *pty_screen_start(int rows, int columns, const struct pty_vari
     screen->rows = rows;
     screen->columns = columns;
     open_terminal(screen);
-    if (openpty(&screen->fd, &slave, NULL, NULL, &size) != 0)
+    if (openpty(&screen->fd, &slave, NULL, NULL, &size) != 0) {
+        perror("a pseudo-terminal (is /dev/pts mounted?)");
         abort();
+    }
     tcgetattr(slave, &screen->before);
     screen->child = fork();
     if (screen->child == 0) {
