@@ -100,6 +100,8 @@ struct backend_batch {
 struct backend_memory {
     uint64_t total_bytes, free_bytes;               /* of the device (or the machine) */
     uint64_t weight_bytes, kv_bytes, scratch_bytes; /* held by this backend */
+    uint64_t step_bytes; /* of the weights, what one decode step reads: all but an embedding of its
+                            own */
 };
 
 struct backend;        /* one loaded model's arithmetic */

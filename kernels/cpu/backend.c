@@ -146,6 +146,8 @@ static void cpu_memory(const struct backend *backend, struct backend_memory *out
         .total_bytes = cpu_memory_total(),
         .free_bytes = cpu_memory_available(),
         .weight_bytes = backend->weight_bytes,
+        .step_bytes = backend->weight_bytes -
+                      (backend->embed.data != backend->head.data ? backend->embed.bytes : 0),
         .kv_bytes = backend->kv_bytes,
         .scratch_bytes = backend->scratch_bytes,
     };
