@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "engine/base/strbuf.h"
 #include "engine/base/file.h"
 #include "tests/screens/chat_child.h"
 
@@ -506,20 +507,22 @@ static void a_key_is_echoed_within_a_few_frames(void **state)
     char *text = numbered(30000);
     struct chat_child child = {.script = text, .piece_ms = 1, .context = 1u << 20};
     struct pty_screen *screen = start(24, 80, &child);
-    char typed[64] = "› ";
+    struct strbuf typed = {0};
+    strbuf_puts(&typed, "› ");
     ask(screen, "count");
     assert_true(pty_screen_wait_text(screen, "line 5."));
     for (int i = 0; i < 20; i++) {
         char key[2] = {(char)('a' + i), 0};
-        strcat(typed, key);
+        strbuf_puts(&typed, key);
         pty_screen_pump(screen, 0);
         unsigned long frames = pty_screen_frames(screen);
         pty_screen_type(screen, key);
-        while (!pty_screen_shows(screen, typed)) {
+        while (!pty_screen_shows(screen, typed.data)) {
             assert_true(pty_screen_pump(screen, 1000));
             assert_true(pty_screen_frames(screen) <= frames + 3);
         }
     }
+    strbuf_free(&typed);
     pty_screen_type(screen, CTRL_C);
     assert_true(pty_screen_wait_text(screen, "stopped"));
     pty_screen_type(screen, CTRL_C);

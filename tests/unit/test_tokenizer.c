@@ -34,7 +34,7 @@ struct place {
 
 static void place_make(struct place *place)
 {
-    strcpy(place->path, "/tmp/airo-tokenizer-XXXXXX");
+    snprintf(place->path, sizeof place->path, "/tmp/airo-tokenizer-XXXXXX");
     assert_non_null(mkdtemp(place->path));
 }
 
