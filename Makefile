@@ -16,7 +16,7 @@ WERROR   ?=
 
 # Every package the project needs, in one place. Debian names.
 PACKAGES := gcc libc6-dev pkg-config libncurses-dev libreadline-dev libiniparser-dev libjansson-dev \
-            libunistring-dev libcmocka-dev libvterm-dev
+            libunistring-dev libmd4c-dev libsqlite3-dev zlib1g-dev libcmocka-dev libvterm-dev
 LINT_PACKAGES := clang-format cppcheck
 
 WARNINGS := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes \
@@ -30,7 +30,8 @@ endif
 CPPFLAGS += -I. -D_GNU_SOURCE -DAIRO_VERSION='"$(VERSION)"' -DAIRO_PREFIX='"$(PREFIX)"'
 ALL_CFLAGS = -std=c11 $(CFLAGS) $(WARNINGS) $(HARDEN) $(SANFLAGS) -pthread
 LDFLAGS  += -pie -Wl,-z,relro,-z,now $(SANFLAGS) -pthread
-LDLIBS   := -lncursesw -ltinfo -lreadline -liniparser -ljansson -lunistring -lm
+LDLIBS   := -lncursesw -ltinfo -lreadline -liniparser -ljansson -lunistring -lmd4c -lsqlite3 \
+            -lz -lm
 
 LIB_SRC  := $(sort $(wildcard engine/*/*.c kernels/*.c kernels/cpu/*.c)) \
             $(filter-out tui/main.c,$(sort $(wildcard tui/*.c)))

@@ -5,7 +5,8 @@ if ! command -v dpkg-query >/dev/null 2>&1 || ! command -v apt-get >/dev/null 2>
     # Not Debian: see whether the compiler finds what we need before asking for anything.
     if printf '%s\n' '#include <ncurses.h>' '#include <stdio.h>' '#include <readline/readline.h>' \
         '#if __has_include(<iniparser/iniparser.h>)' '#include <iniparser/iniparser.h>' '#else' \
-        '#include <iniparser.h>' '#endif' '#include <jansson.h>' '#include <uniwidth.h>' |
+        '#include <iniparser.h>' '#endif' '#include <jansson.h>' '#include <uniwidth.h>' \
+        '#include <md4c.h>' '#include <sqlite3.h>' '#include <zlib.h>' |
         ${CC:-cc} -E - >/dev/null 2>&1; then
         exit 0
     fi
