@@ -9,11 +9,15 @@
 #include <unistd.h>
 
 #include "engine/base/alloc.h"
+#include "tui/actions.h"
+#include "tui/composer.h"
 #include "tui/input.h"
 #include "tui/pane.h"
 #include "tui/pane_chat.h"
+#include "tui/pane_kinds.h"
 #include "tui/pane_loading.h"
 #include "tui/signals.h"
+#include "tui/workspace.h"
 
 #define KEY_FRAME_MS  4   /* shortest time between two frames that keys ask for */
 #define EVENTS_A_TURN 512 /* so that keys are looked at in between */
@@ -25,8 +29,11 @@ struct app {
     struct terminal *terminal;
     struct generator *generator;
     struct loader *loader;
-    struct pane *root;
+    struct pane *loading; /* until the model is there */
+    struct workspace *workspace;
+    char *about;
     struct input input;
+    bool composing; /* the line editor is open */
     bool quitting, dirty, urgent;
     uint64_t drawn_ms;
     int result; /* as app_run gives it */
@@ -70,6 +77,21 @@ struct settings *app_settings(struct app *app)
     return app->options->settings;
 }
 
+struct generator *app_generator(struct app *app)
+{
+    return app->generator;
+}
+
+const char *app_about(const struct app *app)
+{
+    return app->about != NULL ? app->about : "";
+}
+
+struct workspace *app_workspace(struct app *app)
+{
+    return app->workspace;
+}
+
 int app_set_theme(struct app *app, const char *name, struct error *error)
 {
     struct theme theme;
@@ -94,6 +116,14 @@ static void end_by_signal(struct app *app, int number)
     app->quitting = true;
 }
 
+static void route_key(struct app *app, const struct input_token *token)
+{
+    if (app->loading != NULL)
+        app->loading->ops->input(app->loading, token);
+    else
+        workspace_input(app->workspace, token);
+}
+
 static void handle_tokens(struct app *app)
 {
     struct input_token token;
@@ -101,7 +131,7 @@ static void handle_tokens(struct app *app)
         if (token.kind == INPUT_REPORT)
             terminal_mode_report(app->terminal, token.mode, token.value);
         else
-            app->root->ops->input(app->root, &token);
+            route_key(app, &token);
         app_redraw(app, true);
     }
 }
@@ -142,30 +172,57 @@ static void take_events(struct app *app)
     for (int i = 0; app->generator != NULL && i < EVENTS_A_TURN; i++) {
         if (app->generator->ops->next(app->generator, &event) != 1)
             return;
-        app->root->ops->event(app->root, &event);
+        workspace_event(app->workspace, &event);
         event_free(&event);
     }
 }
 
-/* The model is there: the chat takes the loading pane's place. */
+static char *complete(void *user, const char *line, int start, unsigned index, bool *files)
+{
+    struct app *app = user;
+    struct pane *focus = workspace_focus(app->workspace);
+    if (workspace_overlay(app->workspace) != NULL || pane_chat_of(focus) == NULL)
+        return NULL;
+    return actions_complete(user, line, start, index, files);
+}
+
+/* The model is there: the chats begin. */
+static int open_workspace(struct app *app, struct error *error)
+{
+    struct pane *chat;
+    struct composer_options options = {.tty_fd = terminal_fd(app->terminal),
+                                       .history_path = app->options->history_path,
+                                       .complete = complete,
+                                       .user = app};
+    struct error notice = {0};
+    int composer = composer_open(&options, &notice);
+    app->composing = true;
+    app->workspace = workspace_create(app);
+    if (pane_chat_create(&chat, app, error) != 0)
+        return -1;
+    workspace_begin(app->workspace, chat);
+    pane_kinds_begin(app);
+    if (composer != 0)
+        workspace_flash(app->workspace, STYLE_WARN, "%s", notice.message);
+    return 0;
+}
+
 static int end_loading(struct app *app, struct error *error)
 {
-    char *about = NULL;
     struct loader *loader = app->loader;
     app->loader = NULL;
-    if (loader_finish(loader, &app->generator, &about, error) != 0)
+    if (loader_finish(loader, &app->generator, &app->about, error) != 0)
         return -1;
-    app->root->ops->free(app->root);
-    app->root = NULL;
-    return pane_chat_create(&app->root, app, app->generator, about, app->options->history_path,
-                            error);
+    app->loading->ops->free(app->loading);
+    app->loading = NULL;
+    return open_workspace(app, error);
 }
 
 static void poll_loader(struct app *app)
 {
     uint64_t done, total;
     bool ended = loader_poll(app->loader, &done, &total);
-    pane_loading_progress(app->root, done, total);
+    pane_loading_progress(app->loading, done, total);
     if (ended && end_loading(app, app->error) != 0)
         fail(app);
     app_redraw(app, false);
@@ -190,11 +247,14 @@ static int frame_wait(const struct app *app, uint64_t now)
 static void draw_when_due(struct app *app)
 {
     uint64_t now = app_now_ms();
-    if (app->root == NULL || app->quitting || frame_wait(app, now) != 0)
+    if (app->quitting || frame_wait(app, now) != 0)
         return;
     struct rect area = terminal_area(app->terminal);
     terminal_begin(app->terminal);
-    app->root->ops->draw(app->root, app->terminal, &area);
+    if (app->loading != NULL)
+        app->loading->ops->draw(app->loading, app->terminal, &area, true);
+    else
+        workspace_draw(app->workspace, app->terminal, &area);
     terminal_end(app->terminal);
     app->drawn_ms = app_now_ms();
     app->dirty = app->urgent = false;
@@ -213,7 +273,8 @@ static void turn(struct app *app)
     uint64_t now = app_now_ms();
     int wait = sooner(LONGEST_WAIT, frame_wait(app, now));
     wait = sooner(wait, input_timeout(&app->input, now));
-    wait = sooner(wait, app->root->ops->timeout(app->root, now));
+    if (app->workspace != NULL)
+        wait = sooner(wait, workspace_timeout(app->workspace, now));
     if (poll(fds, 3, wait) < 0)
         memset(fds, 0, sizeof fds);
     handle_signals(app);
@@ -225,8 +286,8 @@ static void turn(struct app *app)
         poll_loader(app);
     else if (app->loader == NULL && fds[WORK].revents != 0)
         take_events(app);
-    if (!app->quitting && app->root->ops->timeout(app->root, app_now_ms()) == 0)
-        app->root->ops->tick(app->root, app_now_ms());
+    if (!app->quitting && app->workspace != NULL)
+        workspace_tick(app->workspace, app_now_ms());
     draw_when_due(app);
 }
 
@@ -238,11 +299,11 @@ static int open_root(struct app *app, struct error *error)
     app->generator = options->generator;
     app->loader = options->loader;
     if (app->loader != NULL) {
-        app->root = pane_loading_create(app, app->loader);
+        app->loading = pane_loading_create(app, app->loader);
         return 0;
     }
-    char *about = options->about != NULL ? xstrdup(options->about) : NULL;
-    return pane_chat_create(&app->root, app, app->generator, about, options->history_path, error);
+    app->about = options->about != NULL ? xstrdup(options->about) : NULL;
+    return open_workspace(app, error);
 }
 
 static void close_work(struct app *app)
@@ -275,10 +336,14 @@ int app_run(const struct app_options *options, struct error *error)
         result = open_root(&app, error);
     while (result == 0 && !app.quitting)
         turn(&app);
-    if (app.root != NULL)
-        app.root->ops->free(app.root);
+    if (app.loading != NULL)
+        app.loading->ops->free(app.loading);
+    workspace_free(app.workspace);
+    if (app.composing)
+        composer_close();
     terminal_close(app.terminal);
     close_work(&app);
     input_free(&app.input);
+    free(app.about);
     return result == 0 ? app.result : result;
 }

@@ -14,6 +14,7 @@
 #include "tui/terminal.h"
 
 struct app;
+struct workspace;
 
 struct app_options {
     struct settings *settings; /* borrowed; /set changes it */
@@ -36,6 +37,10 @@ void app_suspend(struct app *app);
 void app_repaint(struct app *app);
 int app_set_theme(struct app *app, const char *name, struct error *error);
 struct settings *app_settings(struct app *app);
+struct generator *app_generator(struct app *app);
+/* The line about the model. */
+const char *app_about(const struct app *app);
+struct workspace *app_workspace(struct app *app);
 uint64_t app_now_ms(void);
 
 #endif

@@ -6,10 +6,15 @@
 
 #include "engine/base/alloc.h"
 #include "tui/chat_documents.h"
-#include "tui/composer.h"
-#include "tui/starters.h"
+#include "tui/overlay.h"
 #include "tui/suggest.h"
 #include "tui/theme.h"
+#include "tui/workspace.h"
+
+/* The head of a command that may leave some of its parameters alone. */
+#define COMMAND(function)                                                                          \
+    bool function(struct app *app __attribute__((unused)), struct pane *base,                      \
+                  const char *argument __attribute__((unused)))
 
 /* --- the chat -------------------------------------------------------------------------------- */
 
@@ -20,9 +25,9 @@ static bool refuse_while_replying(struct pane_chat *pane)
     return chat_is_replying(pane->chat);
 }
 
-bool command_new(struct pane_chat *pane, const char *argument)
+COMMAND(command_new)
 {
-    (void)argument;
+    struct pane_chat *pane = pane_chat_of(base);
     if (refuse_while_replying(pane))
         return true;
     transcript_clear(pane->transcript);
@@ -31,9 +36,9 @@ bool command_new(struct pane_chat *pane, const char *argument)
     return true;
 }
 
-bool command_retry(struct pane_chat *pane, const char *argument)
+COMMAND(command_retry)
 {
-    (void)argument;
+    struct pane_chat *pane = pane_chat_of(base);
     struct error error;
     struct prompt_notes notes = {0};
     if (refuse_while_replying(pane))
@@ -52,9 +57,9 @@ bool command_retry(struct pane_chat *pane, const char *argument)
     return true;
 }
 
-bool command_continue(struct pane_chat *pane, const char *argument)
+COMMAND(command_continue)
 {
-    (void)argument;
+    struct pane_chat *pane = pane_chat_of(base);
     struct error error;
     if (refuse_while_replying(pane))
         return true;
@@ -65,8 +70,9 @@ bool command_continue(struct pane_chat *pane, const char *argument)
     return true;
 }
 
-bool command_save(struct pane_chat *pane, const char *argument)
+COMMAND(command_save)
 {
+    struct pane_chat *pane = pane_chat_of(base);
     struct error error;
     if (argument[0] == '\0')
         pane_chat_say(pane, TRANSCRIPT_ERROR, "/save needs a file name");
@@ -77,8 +83,9 @@ bool command_save(struct pane_chat *pane, const char *argument)
     return true;
 }
 
-bool command_system(struct pane_chat *pane, const char *argument)
+COMMAND(command_system)
 {
+    struct pane_chat *pane = pane_chat_of(base);
     const char *system = chat_system(pane->chat, argument);
     pane_chat_recount(pane);
     pane_chat_say(pane, TRANSCRIPT_NOTICE, "system: %s", system);
@@ -87,8 +94,9 @@ bool command_system(struct pane_chat *pane, const char *argument)
 
 /* --- documents ------------------------------------------------------------------------------- */
 
-bool command_doc(struct pane_chat *pane, const char *argument)
+COMMAND(command_doc)
 {
+    struct pane_chat *pane = pane_chat_of(base);
     struct error error;
     char *note;
     if (chat_attach(pane->chat, argument, &note, &error) != 0) {
@@ -101,9 +109,9 @@ bool command_doc(struct pane_chat *pane, const char *argument)
     return true;
 }
 
-bool command_docs(struct pane_chat *pane, const char *argument)
+COMMAND(command_docs)
 {
-    (void)argument;
+    struct pane_chat *pane = pane_chat_of(base);
     const struct document_list *list = &pane->chat->attached;
     if (list->count == 0)
         pane_chat_say(pane, TRANSCRIPT_NOTICE, "no documents attached; /doc FILE attaches one");
@@ -118,52 +126,12 @@ bool command_docs(struct pane_chat *pane, const char *argument)
     return true;
 }
 
-bool command_undoc(struct pane_chat *pane, const char *argument)
+COMMAND(command_undoc)
 {
+    struct pane_chat *pane = pane_chat_of(base);
     chat_detach(pane->chat, argument);
     pane_chat_recount(pane);
-    return command_docs(pane, "");
-}
-
-static bool start_with(struct pane_chat *pane, unsigned index)
-{
-    struct error error;
-    if (!composer_is_empty() || !transcript_is_empty(pane->transcript))
-        return false;
-    struct document_list *attached = &pane->chat->attached;
-    char *path = starter_path(starters_table[index].document);
-    if (path != NULL && attached->count == 0) {
-        if (document_add_regular(attached, path, &error) != 0) {
-            pane_chat_say(pane, TRANSCRIPT_ERROR, "%s", error.message);
-        } else { /* the user need not know where it lies */
-            free(attached->items[0].name);
-            attached->items[0].name = xstrdup(starters_table[index].document);
-        }
-    }
-    free(path);
-    char *text = starter_text(index);
-    composer_set_text(text);
-    free(text);
-    pane_chat_recount(pane);
-    return true;
-}
-
-bool command_start_chat(struct pane_chat *pane, const char *argument)
-{
-    (void)argument;
-    return start_with(pane, 0);
-}
-
-bool command_start_document(struct pane_chat *pane, const char *argument)
-{
-    (void)argument;
-    return start_with(pane, 1);
-}
-
-bool command_start_scene(struct pane_chat *pane, const char *argument)
-{
-    (void)argument;
-    return start_with(pane, 2);
+    return command_docs(app, base, "");
 }
 
 /* --- settings -------------------------------------------------------------------------------- */
@@ -233,8 +201,9 @@ int commands_change_setting(struct settings *settings, const char *argument, str
     return 0;
 }
 
-bool command_set(struct pane_chat *pane, const char *argument)
+COMMAND(command_set)
 {
+    struct pane_chat *pane = pane_chat_of(base);
     struct error error;
     struct strbuf table = {0};
     if (commands_change_setting(app_settings(pane->app), argument, &table, &error) != 0)
@@ -246,21 +215,68 @@ bool command_set(struct pane_chat *pane, const char *argument)
     return true;
 }
 
-bool command_theme(struct pane_chat *pane, const char *argument)
+/* --- themes ---------------------------------------------------------------------------------- */
+
+static void set_theme(struct app *app, const char *name)
 {
     struct error error;
-    struct strbuf names = {0};
-    if (argument[0] != '\0') {
-        if (app_set_theme(pane->app, argument, &error) != 0)
-            pane_chat_say(pane, TRANSCRIPT_ERROR, "%s", error.message);
-        return true;
-    }
+    if (app_set_theme(app, name, &error) != 0)
+        workspace_flash(app_workspace(app), STYLE_ERROR, "%s", error.message);
+}
+
+/* The names in the order of the list, for the picker's functions. */
+struct themes {
+    char **names;
+    size_t count;
+    char *before; /* the one to go back to */
+};
+
+static void free_themes(void *user)
+{
+    struct themes *themes = user;
+    for (size_t i = 0; i < themes->count; i++)
+        free(themes->names[i]);
+    free(themes->names);
+    free(themes->before);
+    free(themes);
+}
+
+static void take_theme(struct app *app, void *user, size_t index)
+{
+    const struct themes *themes = user;
+    set_theme(app, index < themes->count ? themes->names[index] : themes->before);
+}
+
+static void pick_theme(struct app *app)
+{
+    struct themes *themes = xcalloc(1, sizeof *themes);
+    struct picker_item *items = NULL;
     char *name;
+    themes->before = xstrdup(app_settings(app)->theme != NULL ? app_settings(app)->theme : "");
     for (unsigned i = 0; (name = theme_list(i)) != NULL; i++) {
-        strbuf_printf(&names, "  %s", name);
-        free(name);
+        themes->names = xreallocarray(themes->names, i + 1, sizeof *themes->names);
+        items = xreallocarray(items, i + 1, sizeof *items);
+        themes->names[i] = name;
+        items[i] = (struct picker_item){xstrdup(name), NULL};
+        themes->count = i + 1;
     }
-    pane_chat_say(pane, TRANSCRIPT_NOTICE, "themes:%s", strbuf_text(&names));
-    strbuf_free(&names);
+    const struct picker picker = {.title = "Theme",
+                                  .placeholder = "up and down show them",
+                                  .items = items,
+                                  .count = themes->count,
+                                  .choose = take_theme,
+                                  .preview = take_theme,
+                                  .free_user = free_themes,
+                                  .user = themes};
+    picker_open(app, &picker);
+}
+
+bool command_theme(struct app *app, struct pane *pane, const char *argument)
+{
+    (void)pane;
+    if (argument[0] != '\0')
+        set_theme(app, argument);
+    else
+        pick_theme(app);
     return true;
 }

@@ -1,5 +1,5 @@
 /*
- * commands.h - what the /commands of the chat do. Part of the table in actions.c.
+ * commands.h - what the /commands of the chat do. Part of the table in actions_chat.c.
  */
 #ifndef AIRO_TUI_COMMANDS_H
 #define AIRO_TUI_COMMANDS_H
@@ -15,19 +15,16 @@ bool commands_is_changeable(const struct option *option);
 int commands_change_setting(struct settings *settings, const char *argument, struct strbuf *table,
                             struct error *error);
 
-/* `argument` is what stands behind the command, "" for nothing. */
-bool command_new(struct pane_chat *pane, const char *argument);
-bool command_retry(struct pane_chat *pane, const char *argument);
-bool command_continue(struct pane_chat *pane, const char *argument);
-bool command_save(struct pane_chat *pane, const char *argument);
-bool command_system(struct pane_chat *pane, const char *argument);
-bool command_doc(struct pane_chat *pane, const char *argument);
-bool command_docs(struct pane_chat *pane, const char *argument);
-bool command_undoc(struct pane_chat *pane, const char *argument);
-bool command_start_chat(struct pane_chat *pane, const char *argument);
-bool command_start_document(struct pane_chat *pane, const char *argument);
-bool command_start_scene(struct pane_chat *pane, const char *argument);
-bool command_set(struct pane_chat *pane, const char *argument);
-bool command_theme(struct pane_chat *pane, const char *argument);
+/* `pane` is the chat; `argument` is what stands behind the command, "" for nothing. */
+bool command_new(struct app *app, struct pane *pane, const char *argument);
+bool command_retry(struct app *app, struct pane *pane, const char *argument);
+bool command_continue(struct app *app, struct pane *pane, const char *argument);
+bool command_save(struct app *app, struct pane *pane, const char *argument);
+bool command_system(struct app *app, struct pane *pane, const char *argument);
+bool command_doc(struct app *app, struct pane *pane, const char *argument);
+bool command_docs(struct app *app, struct pane *pane, const char *argument);
+bool command_undoc(struct app *app, struct pane *pane, const char *argument);
+bool command_set(struct app *app, struct pane *pane, const char *argument);
+bool command_theme(struct app *app, struct pane *pane, const char *argument);
 
 #endif

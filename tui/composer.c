@@ -281,11 +281,17 @@ void composer_set_text(const char *text)
     strbuf_free(&clean);
 }
 
-void composer_clear(void)
+/* Readline's own way out of a half-typed key, a search or a count. */
+static void abandon_state(void)
 {
     forget_matches();
     rl_callback_sigcleanup();
     rl_free_line_state();
+}
+
+void composer_clear(void)
+{
+    abandon_state();
     rl_kill_text(0, rl_end);
     rl_point = rl_mark = 0;
     bridge.version++;
@@ -328,6 +334,53 @@ void composer_add_history(const char *text)
     using_history();
     if (bridge.history_path != NULL)
         append_history(1, bridge.history_path);
+}
+
+/* --- drafts ---------------------------------------------------------------------------------- */
+
+void composer_store(struct composer_draft *draft)
+{
+    abandon_state();
+    draft->text = xstrndup(rl_line_buffer, (size_t)rl_end);
+    draft->point = rl_point;
+    draft->pastes = bridge.pastes;
+    draft->undo = rl_undo_list;
+    bridge.pastes = (struct paste_list){0};
+    rl_undo_list = NULL;
+    rl_replace_line("", 0);
+    rl_point = rl_mark = 0;
+    bridge.version++;
+}
+
+void composer_load(struct composer_draft *draft)
+{
+    abandon_state();
+    rl_free_undo_list();
+    rl_replace_line(draft->text != NULL ? draft->text : "", 0);
+    rl_point = draft->point < rl_end ? draft->point : rl_end;
+    rl_undo_list = draft->undo;
+    paste_list_free(&bridge.pastes);
+    bridge.pastes = draft->pastes;
+    free(draft->text);
+    *draft = (struct composer_draft){0};
+    bridge.version++;
+}
+
+void composer_draft_free(struct composer_draft *draft)
+{
+    UNDO_LIST *own = rl_undo_list;
+    rl_undo_list = draft->undo;
+    rl_free_undo_list();
+    rl_undo_list = own;
+    free(draft->text);
+    paste_list_free(&draft->pastes);
+    *draft = (struct composer_draft){0};
+}
+
+bool composer_takes_escape(void)
+{
+    const unsigned long busy = RL_STATE_ISEARCH | RL_STATE_NSEARCH | RL_STATE_NUMERICARG;
+    return RL_ISSTATE(busy) || (rl_editing_mode == 0 && rl_get_keymap() == vi_insertion_keymap);
 }
 
 /* --- drawing --------------------------------------------------------------------------------- */
@@ -375,4 +428,18 @@ void composer_draw(struct terminal *terminal, const struct rect *area, const cha
     if (matches)
         draw_matches(terminal, area);
     terminal_cursor(terminal, area, (int)(layout->cursor_row - top), layout->cursor_column);
+}
+
+void composer_draw_draft(const struct composer_draft *draft, struct terminal *terminal,
+                         const struct rect *area, const char *placeholder)
+{
+    struct layout layout = {0};
+    const char *text = draft->text != NULL ? draft->text : "";
+    layout_update(&layout, "", text, strlen(text), 0, &draft->pastes, area->columns);
+    for (int row = 0; row < area->rows && (size_t)row < layout.count; row++)
+        terminal_put(terminal, area, row, 0, STYLE_DIM, layout.shown.data + layout.rows[row].start,
+                     layout.rows[row].end - layout.rows[row].start);
+    if (text[0] == '\0')
+        terminal_puts(terminal, area, 0, 0, STYLE_DIM, placeholder);
+    layout_free(&layout);
 }

@@ -14,6 +14,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/strbuf.h"
+#include "tui/paste.h"
 #include "tui/terminal.h"
 
 struct composer_options {
@@ -28,6 +29,26 @@ struct composer_options {
 /* An error is a notice ("history is not kept: ..."): the composer works all the same. */
 int composer_open(const struct composer_options *options, struct error *error);
 void composer_close(void);
+
+/* What a pane has typed while another has the line editor: text, cursor, pastes and the steps that
+ * undo takes back. Zero-initialise; composer_draft_free. */
+struct composer_draft {
+    char *text;
+    int point;
+    struct paste_list pastes;
+    void *undo; /* readline's own list */
+};
+
+/* Takes what is typed out into `draft` (which was empty), leaving the editor empty. */
+void composer_store(struct composer_draft *draft);
+/* Puts it back, in place of what is there; the draft is empty after it. */
+void composer_load(struct composer_draft *draft);
+void composer_draft_free(struct composer_draft *draft);
+/* As the composer draws it, when another pane has the editor. */
+void composer_draw_draft(const struct composer_draft *draft, struct terminal *terminal,
+                         const struct rect *area, const char *placeholder);
+/* Escape means something to the editor now: vi keys, or a search. */
+bool composer_takes_escape(void);
 
 /* One key's bytes, or several characters. */
 void composer_feed(const char *bytes, size_t length);

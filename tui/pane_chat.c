@@ -11,6 +11,8 @@
 #include "tui/chat_documents.h"
 #include "tui/composer.h"
 #include "tui/start_page.h"
+#include "tui/starters.h"
+#include "tui/workspace.h"
 
 #define COMPOSER_ROWS_MAX 12
 #define PROMPT_COLUMNS    2
@@ -19,9 +21,21 @@
 #define COUNT_PAUSE_MS    30
 #define COUNT_COST_SHARE  8 /* counting takes at most one eighth of the time */
 
+static const struct pane_ops chat_ops;
+
 static struct pane_chat *self(const struct pane *pane)
 {
     return (struct pane_chat *)(uintptr_t)pane;
+}
+
+struct pane_chat *pane_chat_of(const struct pane *pane)
+{
+    return pane != NULL && pane->ops == &chat_ops ? self(pane) : NULL;
+}
+
+const struct gauge *pane_chat_gauge(const struct pane_chat *pane)
+{
+    return &pane->chat->gauge;
 }
 
 /* --- saying and sending ---------------------------------------------------------------------- */
@@ -115,6 +129,90 @@ void pane_chat_drop_queue(struct pane_chat *pane)
     strbuf_free(&text);
 }
 
+void pane_chat_type(struct pane_chat *pane, const char *text)
+{
+    pane_chat_read(pane, false);
+    if (pane->focused) {
+        composer_set_text(text);
+        return;
+    }
+    composer_draft_free(&pane->draft);
+    pane->draft.text = xstrdup(text);
+    pane->draft.point = (int)strlen(text);
+}
+
+void pane_chat_read(struct pane_chat *pane, bool reading)
+{
+    pane->reading = reading && !transcript_is_empty(pane->transcript);
+    app_redraw(pane->app, true);
+}
+
+bool pane_chat_arm(struct pane_chat *pane)
+{
+    unsigned long key = workspace_keys(app_workspace(pane->app)), before = pane->armed;
+    pane->armed = key;
+    return before > 0 && before + 1 == key;
+}
+
+static bool is_armed(const struct pane_chat *pane)
+{
+    return pane->armed > 0 && pane->armed == workspace_keys(app_workspace(pane->app));
+}
+
+/* --- the start page -------------------------------------------------------------------------- */
+
+static void attach_sample(struct pane_chat *pane, const char *name)
+{
+    struct error error;
+    struct document_list *attached = &pane->chat->attached;
+    char *path = starter_path(name);
+    if (path == NULL)
+        return;
+    if (document_add_regular(attached, path, &error) != 0) {
+        pane_chat_say(pane, TRANSCRIPT_ERROR, "%s", error.message);
+    } else { /* the user need not know where it lies */
+        free(attached->items[attached->count - 1].name);
+        attached->items[attached->count - 1].name = xstrdup(name);
+    }
+    free(path);
+}
+
+static void detach_sample(struct pane_chat *pane)
+{
+    const char *name = pane->starter >= 0 ? starters_table[pane->starter].document : NULL;
+    if (name != NULL)
+        chat_detach(pane->chat, name);
+}
+
+/* What is typed is the offer that was typed last, unchanged. */
+static bool starter_is_typed(const struct pane_chat *pane)
+{
+    struct strbuf typed = {0};
+    if (pane->starter < 0)
+        return false;
+    char *text = starter_text((unsigned)pane->starter);
+    composer_text(&typed);
+    bool same = strcmp(strbuf_text(&typed), text) == 0;
+    strbuf_free(&typed);
+    free(text);
+    return same;
+}
+
+bool pane_chat_next_starter(struct pane_chat *pane)
+{
+    if (!transcript_is_empty(pane->transcript) || (!composer_is_empty() && !starter_is_typed(pane)))
+        return false;
+    detach_sample(pane);
+    pane->starter = (pane->starter + 1) % STARTERS;
+    if (starters_table[pane->starter].document != NULL)
+        attach_sample(pane, starters_table[pane->starter].document);
+    char *text = starter_text((unsigned)pane->starter);
+    composer_set_text(text);
+    free(text);
+    pane_chat_recount(pane);
+    return true;
+}
+
 static bool is_blank(const char *text)
 {
     return text[strspn(text, " \t\n")] == '\0';
@@ -125,7 +223,8 @@ static void accept_line(struct pane_chat *pane, const char *text)
     if (is_blank(text))
         return;
     composer_add_history(text);
-    if (actions_run_line(pane, text))
+    pane->starter = -1;
+    if (actions_run_line(pane->app, pane, text))
         transcript_show_last(pane->transcript);
     else if (chat_is_replying(pane->chat))
         queue_text(pane, text);
@@ -144,26 +243,37 @@ static void type(struct pane_chat *pane, const char *bytes, size_t length)
     strbuf_free(&line);
 }
 
+static enum action_context pane_context(const struct pane *base)
+{
+    return self(base)->reading ? CONTEXT_TRANSCRIPT : CONTEXT_COMPOSER;
+}
+
 static void pane_input(struct pane *base, const struct input_token *token)
 {
     struct pane_chat *pane = self(base);
-    bool armed = pane->leave_armed;
-    pane->leave_armed = false;
-    const struct action *action = token->name != NULL ? actions_find_key(token->name) : NULL;
     if (token->kind == INPUT_PASTE) {
+        pane_chat_read(pane, false);
         composer_paste(token->bytes, token->length);
         if (token->cut)
             pane_chat_say(pane, TRANSCRIPT_ERROR, "the paste was cut at %u MiB",
                           INPUT_PASTE_BYTES_MAX >> 20);
-    } else if (action != NULL && action->run != NULL) {
-        pane->leave_armed = armed && strcmp(token->name, "Ctrl-C") == 0;
-        if (!action->run(pane, ""))
-            type(pane, token->bytes, token->length);
-    } else if (token->name == NULL || strcmp(token->name, "Mouse") != 0) {
+    } else if (!pane->reading && (token->name == NULL || strcmp(token->name, "Mouse") != 0)) {
         type(pane, token->bytes, token->length);
     }
     if (composer_version() != pane->counted_version)
         pane->chat->gauge.counted = false;
+}
+
+static void pane_focus(struct pane *base, bool focused)
+{
+    struct pane_chat *pane = self(base);
+    pane->focused = focused;
+    if (focused)
+        composer_load(&pane->draft);
+    else
+        composer_store(&pane->draft);
+    if (focused)
+        pane->counted_version = composer_version();
 }
 
 /* --- events ---------------------------------------------------------------------------------- */
@@ -232,7 +342,7 @@ static void pane_event(struct pane *base, const struct event *event)
 static int pane_timeout(const struct pane *base, uint64_t now_ms)
 {
     const struct pane_chat *pane = self(base);
-    if (composer_version() == pane->counted_version)
+    if (!pane->focused || composer_version() == pane->counted_version)
         return -1;
     return pane->count_due_ms > now_ms ? (int)(pane->count_due_ms - now_ms) : 0;
 }
@@ -259,7 +369,7 @@ static void pane_tick(struct pane *base, uint64_t now_ms)
 
 /* Where the regions stand; rows of 0 are left out. */
 struct regions {
-    struct rect title, body, rule, composer, gauge; /* all in one column */
+    struct rect body, rule, composer; /* all in one column */
 };
 
 static int clamp(int value, int low, int high)
@@ -267,19 +377,19 @@ static int clamp(int value, int low, int high)
     return value < low ? low : value > high ? high : value;
 }
 
-static struct regions divide(const struct rect *area)
+static struct regions divide(const struct pane_chat *pane, const struct rect *area)
 {
     struct regions regions;
     int margin = area->columns > TEXT_COLUMNS_MAX ? (area->columns - TEXT_COLUMNS_MAX) / 2 : 0;
     struct rect column = {area->row, area->column + margin, 0, area->columns - 2 * margin};
-    int title = area->rows >= 10 ? 2 : 0, rule = area->rows >= 8 ? 1 : 0;
-    int gauge = area->rows >= 3 ? 1 : 0, space = area->rows >= 20 ? 1 : 0;
+    int typed_rows = pane->focused ? composer_rows(column.columns - PROMPT_COLUMNS - 1) : 1;
+    int above = area->rows >= 8 ? 1 : 0, rule = area->rows >= 6 ? 1 : 0;
+    int space = area->rows >= 18 ? 1 : 0;
     int most = clamp(area->rows / 3, 1, COMPOSER_ROWS_MAX);
-    int typed = clamp(composer_rows(column.columns - PROMPT_COLUMNS - 1), 1, most);
-    int body = area->rows - title - rule - typed - 2 * space - gauge;
-    regions.title = (struct rect){area->row, column.column, title > 0, column.columns};
+    int typed = clamp(typed_rows, 1, most);
+    int body = area->rows - above - rule - typed - 2 * space;
     regions.body = column;
-    regions.body.row += title;
+    regions.body.row += above;
     regions.body.rows = body > 0 ? body : 0;
     regions.rule = column;
     regions.rule.row = regions.body.row + regions.body.rows + space;
@@ -287,35 +397,21 @@ static struct regions divide(const struct rect *area)
     regions.composer = column;
     regions.composer.row = regions.rule.row + rule;
     regions.composer.rows = typed;
-    regions.gauge = (struct rect){area->row + area->rows - 1, column.column, gauge, column.columns};
     return regions;
-}
-
-static void draw_title(const struct pane_chat *pane, struct terminal *terminal,
-                       const struct rect *area)
-{
-    if (area->rows == 0)
-        return;
-    int at = 3 + terminal_puts(terminal, area, 0, 1, STYLE_ACCENT, "airo");
-    const char *about = pane->about != NULL ? pane->about : "";
-    size_t length = strlen(about);
-    /* Whole parts only: what stands behind the last separator that fits is left out. */
-    while (length > 0 && text_columns(about, length) > area->columns - at) {
-        do
-            length--;
-        while (length > 0 && strncmp(about + length, PART_SEPARATOR, strlen(PART_SEPARATOR)) != 0);
-    }
-    terminal_put(terminal, area, 0, at, STYLE_DIM, about, length);
 }
 
 /* What the keys do now, at the right end of the rule. */
 static const char *hint(const struct pane_chat *pane)
 {
-    if (pane->leave_armed)
+    if (is_armed(pane))
         return "Ctrl-C again leaves";
+    if (pane->reading)
+        return "reading · i writes · ? help";
     if (chat_is_replying(pane->chat))
         return pane->queue != NULL ? "Ctrl-C stops · queued" : "Ctrl-C stops";
-    return composer_is_empty() ? "/help" : "Enter sends · Alt-Enter new line";
+    if (!pane->focused)
+        return "";
+    return composer_is_empty() ? "F1 help · F9 all actions" : "Enter sends · Alt-Enter new line";
 }
 
 static void draw_rule(const struct pane_chat *pane, struct terminal *terminal,
@@ -329,32 +425,41 @@ static void draw_rule(const struct pane_chat *pane, struct terminal *terminal,
     int line = fits ? area->columns - columns - 3 : area->columns;
     terminal_repeat(terminal, area, 0, 0, STYLE_RULE, "─", line);
     if (fits)
-        terminal_puts(terminal, area, 0, line + 1, pane->leave_armed ? STYLE_ACCENT : STYLE_DIM,
+        terminal_puts(terminal, area, 0, line + 1, is_armed(pane) ? STYLE_ACCENT : STYLE_DIM,
                       words);
 }
 
-static void draw_composer(struct terminal *terminal, const struct rect *area)
+static void draw_composer(const struct pane_chat *pane, struct terminal *terminal,
+                          const struct rect *area)
 {
     struct rect text = *area;
     text.column += PROMPT_COLUMNS + 1;
     text.columns -= PROMPT_COLUMNS + 1;
-    terminal_puts(terminal, area, 0, 1, STYLE_USER_MARK, "›");
-    composer_draw(terminal, &text, "Type a message");
+    terminal_puts(terminal, area, 0, 1, pane->focused ? STYLE_USER_MARK : STYLE_DIM, "›");
+    if (pane->focused)
+        composer_draw(terminal, &text, "Type a message");
+    else
+        composer_draw_draft(&pane->draft, terminal, &text, "");
 }
 
-static void pane_draw(struct pane *base, struct terminal *terminal, const struct rect *area)
+static void pane_title(const struct pane *base, struct strbuf *out)
+{
+    const struct pane_chat *pane = self(base);
+    strbuf_printf(out, "airo · %s", app_about(pane->app));
+}
+
+static void pane_draw(struct pane *base, struct terminal *terminal, const struct rect *area,
+                      bool focused)
 {
     struct pane_chat *pane = self(base);
-    struct regions regions = divide(area);
-    draw_title(pane, terminal, &regions.title);
+    struct regions regions = divide(pane, area);
+    (void)focused;
     if (transcript_is_empty(pane->transcript))
-        start_page_draw(terminal, &regions.body);
+        start_page_draw(terminal, &regions.body, pane->starter);
     else
         transcript_draw(pane->transcript, terminal, &regions.body);
     draw_rule(pane, terminal, &regions.rule);
-    draw_composer(terminal, &regions.composer);
-    if (regions.gauge.rows > 0)
-        gauge_draw(&pane->chat->gauge, terminal, &regions.gauge);
+    draw_composer(pane, terminal, &regions.composer);
 }
 
 /* --- life ------------------------------------------------------------------------------------ */
@@ -370,38 +475,36 @@ static void pane_free(struct pane *base)
         pane->queue = next;
     }
     chat_free(pane->chat);
-    composer_close();
-    free(pane->about);
+    composer_draft_free(&pane->draft);
     free(pane);
 }
 
 static const struct pane_ops chat_ops = {
+    .kind = "chat",
+    .columns_min = 36,
+    .rows_min = 7,
+    .context = pane_context,
+    .title = pane_title,
     .draw = pane_draw,
     .input = pane_input,
+    .focus = pane_focus,
     .event = pane_event,
     .timeout = pane_timeout,
     .tick = pane_tick,
     .free = pane_free,
 };
 
-int pane_chat_create(struct pane **out, struct app *app, struct generator *generator, char *about,
-                     const char *history_path, struct error *error)
+int pane_chat_create(struct pane **out, struct app *app, struct error *error)
 {
     struct chat *chat;
-    if (chat_open(&chat, app_settings(app), generator, error) != 0) {
-        free(about);
+    if (chat_open(&chat, app_settings(app), app_generator(app), error) != 0)
         return -1;
-    }
     struct pane_chat *pane = xcalloc(1, sizeof *pane);
     pane->base.ops = &chat_ops;
     pane->app = app;
     pane->chat = chat;
-    pane->about = about;
+    pane->starter = -1;
     pane->transcript = transcript_create();
-    struct composer_options options = {
-        .tty_fd = 0, .history_path = history_path, .complete = actions_complete, .user = pane};
-    if (composer_open(&options, error) != 0)
-        pane_chat_say(pane, TRANSCRIPT_NOTICE, "%s", error->message);
     pane_chat_recount(pane);
     *out = &pane->base;
     return 0;

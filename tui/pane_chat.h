@@ -1,12 +1,16 @@
 /*
- * pane_chat.h - the pane that talks: title, transcript, composer, gauge, and the start page while
- * there is nothing to show.
+ * pane_chat.h - the pane that talks: transcript, composer, and the start page while there is
+ * nothing to show.
+ *
+ * It has two states: writing (the line editor has the keys) and reading (single keys act on the
+ * transcript).
  */
 #ifndef AIRO_TUI_PANE_CHAT_H
 #define AIRO_TUI_PANE_CHAT_H
 
 #include "tui/app.h"
 #include "tui/chat.h"
+#include "tui/composer.h"
 #include "tui/pane.h"
 #include "tui/transcript.h"
 
@@ -21,18 +25,22 @@ struct pane_chat {
     struct app *app;
     struct chat *chat;
     struct transcript *transcript;
-    char *about;          /* the line about the model */
+    struct composer_draft draft; /* while another pane has the line editor */
+    bool focused, reading;
     struct queued *queue; /* typed while a reply runs */
-    bool leave_armed;     /* Ctrl-C once at an empty prompt */
+    unsigned long armed;  /* the key that was a Ctrl-C at an empty line: another one leaves */
+    int starter;          /* of the start page, that is typed; -1: none */
     /* The draft's count: which version it is of, when the next is due, how long one takes. */
     unsigned long counted_version;
     uint64_t count_due_ms;
     double count_cost_ms;
 };
 
-/* Takes `about` (may be NULL) over; the generator stays the app's. */
-int pane_chat_create(struct pane **out, struct app *app, struct generator *generator, char *about,
-                     const char *history_path, struct error *error);
+/* A chat of its own on the app's generator. */
+int pane_chat_create(struct pane **out, struct app *app, struct error *error);
+/* The pane as a chat; NULL when it is none, or NULL. */
+struct pane_chat *pane_chat_of(const struct pane *pane);
+const struct gauge *pane_chat_gauge(const struct pane_chat *pane);
 
 /* What actions need. */
 void pane_chat_send(struct pane_chat *pane, const char *text);
@@ -40,6 +48,15 @@ void pane_chat_begin_reply(struct pane_chat *pane, const struct prompt_notes *no
 void pane_chat_say(struct pane_chat *pane, enum transcript_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void pane_chat_drop_queue(struct pane_chat *pane);
+/* Into the composer, as if it were typed, whether the pane has the focus or not. */
+void pane_chat_type(struct pane_chat *pane, const char *text);
+/* Reading or writing. */
+void pane_chat_read(struct pane_chat *pane, bool reading);
+/* Ctrl-C at an empty line: true when the key before was one too. */
+bool pane_chat_arm(struct pane_chat *pane);
+/* Types the next offer of the start page; false when there is none to be seen, or something else
+ * has been typed. */
+bool pane_chat_next_starter(struct pane_chat *pane);
 /* The numbers have changed by other means than typing. */
 void pane_chat_recount(struct pane_chat *pane);
 

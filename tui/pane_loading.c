@@ -21,8 +21,10 @@ static struct pane_loading *self(struct pane *pane)
     return (struct pane_loading *)pane;
 }
 
-static void pane_draw(struct pane *base, struct terminal *terminal, const struct rect *area)
+static void pane_draw(struct pane *base, struct terminal *terminal, const struct rect *area,
+                      bool focused)
 {
+    (void)focused;
     struct pane_loading *pane = self(base);
     struct rect box = *area;
     int columns = area->columns - 4 < BAR_COLUMNS_MAX ? area->columns - 4 : BAR_COLUMNS_MAX;
@@ -55,25 +57,6 @@ static void pane_input(struct pane *base, const struct input_token *token)
         app_suspend(pane->app);
 }
 
-static void pane_event(struct pane *base, const struct event *event)
-{
-    (void)base;
-    (void)event;
-}
-
-static int pane_timeout(const struct pane *base, uint64_t now_ms)
-{
-    (void)base;
-    (void)now_ms;
-    return -1;
-}
-
-static void pane_tick(struct pane *base, uint64_t now_ms)
-{
-    (void)base;
-    (void)now_ms;
-}
-
 static void pane_free(struct pane *base)
 {
     free(base);
@@ -82,9 +65,6 @@ static void pane_free(struct pane *base)
 static const struct pane_ops loading_ops = {
     .draw = pane_draw,
     .input = pane_input,
-    .event = pane_event,
-    .timeout = pane_timeout,
-    .tick = pane_tick,
     .free = pane_free,
 };
 

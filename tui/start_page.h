@@ -6,6 +6,7 @@
 
 #include "tui/terminal.h"
 
-void start_page_draw(struct terminal *terminal, const struct rect *area);
+/* `chosen`: the offer that is typed, -1: none. */
+void start_page_draw(struct terminal *terminal, const struct rect *area, int chosen);
 
 #endif

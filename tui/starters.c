@@ -9,9 +9,9 @@
 #define SAMPLE_BYTES_MAX 65536
 
 const struct starter starters_table[STARTERS] = {
-    {"F2", "Chat", "What can you do?", NULL, NULL},
-    {"F3", "Ask a document", "What color are blueberries?", "blueberries.txt", NULL},
-    {"F4", "Play a scene", "Old Bram and Pip, in a small harbour inn", NULL, "harbour-inn.txt"},
+    {"Chat", "What can you do?", NULL, NULL},
+    {"Ask a document", "What color are blueberries?", "blueberries.txt", NULL},
+    {"Play a scene", "Old Bram and Pip, in a small harbour inn", NULL, "harbour-inn.txt"},
 };
 
 char *starter_path(const char *name)

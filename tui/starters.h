@@ -5,9 +5,9 @@
 #define AIRO_TUI_STARTERS_H
 
 struct starter {
-    const char *key, *title, *line; /* the line is shown, and typed where there is no file */
-    const char *document;           /* a file of prompts/samples to attach, or NULL */
-    const char *file;               /* one whose text is typed, or NULL */
+    const char *title, *line; /* the line is shown, and typed where there is no file */
+    const char *document;     /* a file of prompts/samples to attach, or NULL */
+    const char *file;         /* one whose text is typed, or NULL */
 };
 
 #define STARTERS 3

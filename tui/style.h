@@ -33,6 +33,29 @@ enum style {
     STYLE_PART_DRAFT,
     STYLE_PART_RESERVE,
     STYLE_PART_FREE,
+    STYLE_SPEAKER_1, /* the people of a scene, by turns */
+    STYLE_SPEAKER_2,
+    STYLE_SPEAKER_3,
+    STYLE_SPEAKER_4,
+    STYLE_SPEAKER_5,
+    STYLE_SPEAKER_6,
+    STYLE_UNSUPPORTED, /* a claim that its source does not bear out */
+    STYLE_SELECTION,
+    STYLE_MATCH, /* what a search found; the one that the cursor is on */
+    STYLE_MATCH_CURRENT,
+    STYLE_LINK,
+    STYLE_QUOTE,
+    STYLE_STRONG,
+    STYLE_TABLE,
+    STYLE_BORDER, /* of panes and boxes; of the one that has the keys */
+    STYLE_BORDER_FOCUS,
+    STYLE_LIST_SELECTED,
+    STYLE_LIST_DIM,
+    STYLE_BADGE,
+    STYLE_TOKEN_A, /* tokens beside each other, by turns */
+    STYLE_TOKEN_B,
+    STYLE_GOOD,
+    STYLE_WARN,
     STYLES,
 };
 

@@ -1,0 +1,382 @@
+#include "tui/workspace.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/alloc.h"
+#include "engine/base/width.h"
+#include "tui/actions.h"
+#include "tui/gauge.h"
+#include "tui/pane_chat.h"
+
+#define PANES_MAX 32
+
+struct workspace {
+    struct app *app;
+    struct split *split;
+    struct pane *focus, *overlay;
+    struct pane *dead[PANES_MAX]; /* to be freed when no call of theirs can be under way */
+    size_t dead_count;
+    struct pane *chat; /* has or last had the focus */
+    bool zoomed;
+    unsigned long keys;
+    char flash[512];
+    enum style flash_style;
+    struct split_place places[PANES_MAX]; /* as last drawn */
+    size_t place_count;
+    struct rect overlay_area;
+};
+
+struct workspace *workspace_create(struct app *app)
+{
+    struct workspace *workspace = xcalloc(1, sizeof *workspace);
+    workspace->app = app;
+    return workspace;
+}
+
+static void bury(struct workspace *workspace)
+{
+    while (workspace->dead_count > 0) {
+        struct pane *pane = workspace->dead[--workspace->dead_count];
+        pane->ops->free(pane);
+    }
+}
+
+static void kill_pane(struct workspace *workspace, struct pane *pane)
+{
+    if (workspace->dead_count == PANES_MAX)
+        bury(workspace);
+    workspace->dead[workspace->dead_count++] = pane;
+}
+
+void workspace_free(struct workspace *workspace)
+{
+    if (workspace == NULL)
+        return;
+    bury(workspace);
+    if (workspace->overlay != NULL)
+        workspace->overlay->ops->free(workspace->overlay);
+    for (size_t i = 0; workspace->split != NULL && i < split_count(workspace->split); i++) {
+        struct pane *pane = split_pane(workspace->split, i);
+        pane->ops->free(pane);
+    }
+    split_free(workspace->split);
+    free(workspace);
+}
+
+/* --- panes ----------------------------------------------------------------------------------- */
+
+size_t workspace_count(const struct workspace *workspace)
+{
+    return workspace->split != NULL ? split_count(workspace->split) : 0;
+}
+
+struct pane *workspace_pane(const struct workspace *workspace, size_t index)
+{
+    return split_pane(workspace->split, index);
+}
+
+struct split *workspace_split(struct workspace *workspace)
+{
+    return workspace->split;
+}
+
+struct pane *workspace_focus(const struct workspace *workspace)
+{
+    return workspace->focus;
+}
+
+struct pane *workspace_overlay(const struct workspace *workspace)
+{
+    return workspace->overlay;
+}
+
+struct pane_chat *workspace_chat(const struct workspace *workspace)
+{
+    return pane_chat_of(workspace->chat);
+}
+
+struct pane *workspace_find(const struct workspace *workspace, const char *kind)
+{
+    for (size_t i = 0; i < workspace_count(workspace); i++)
+        if (strcmp(workspace_pane(workspace, i)->ops->kind, kind) == 0)
+            return workspace_pane(workspace, i);
+    return NULL;
+}
+
+static void tell_focus(struct pane *pane, bool focused)
+{
+    if (pane != NULL && pane->ops->focus != NULL)
+        pane->ops->focus(pane, focused);
+}
+
+/* Who has the keys: the overlay, or the focus. */
+static struct pane *holder(const struct workspace *workspace)
+{
+    return workspace->overlay != NULL ? workspace->overlay : workspace->focus;
+}
+
+void workspace_set_focus(struct workspace *workspace, struct pane *pane)
+{
+    if (pane == workspace->focus)
+        return;
+    if (workspace->overlay == NULL) {
+        tell_focus(workspace->focus, false);
+        tell_focus(pane, true);
+    }
+    workspace->focus = pane;
+    if (pane_chat_of(pane) != NULL)
+        workspace->chat = pane;
+    app_redraw(workspace->app, true);
+}
+
+void workspace_begin(struct workspace *workspace, struct pane *chat)
+{
+    workspace->split = split_create(chat);
+    workspace->focus = workspace->chat = chat;
+    tell_focus(chat, true);
+}
+
+void workspace_open_beside(struct workspace *workspace, struct pane *at, enum split_side side,
+                           struct pane *pane)
+{
+    if (workspace_count(workspace) == PANES_MAX) {
+        kill_pane(workspace, pane);
+        workspace_flash(workspace, STYLE_ERROR, "no more than %d panes", PANES_MAX);
+        return;
+    }
+    split_add(workspace->split, at, side, pane);
+    app_redraw(workspace->app, true);
+}
+
+void workspace_open(struct workspace *workspace, struct pane *at, enum split_side side,
+                    struct pane *pane)
+{
+    size_t before = workspace_count(workspace);
+    workspace_open_beside(workspace, at, side, pane);
+    if (workspace_count(workspace) == before)
+        return;
+    workspace->zoomed = false;
+    workspace_set_focus(workspace, pane);
+}
+
+void workspace_replace(struct workspace *workspace, struct pane *old, struct pane *pane)
+{
+    bool focused = workspace->focus == old;
+    split_replace(workspace->split, old, pane);
+    if (focused && workspace->overlay == NULL) {
+        tell_focus(old, false);
+        tell_focus(pane, true);
+    }
+    if (focused)
+        workspace->focus = pane;
+    if (workspace->chat == old)
+        workspace->chat = pane;
+    kill_pane(workspace, old);
+    app_redraw(workspace->app, true);
+}
+
+static struct pane *other_chat(const struct workspace *workspace, const struct pane *but)
+{
+    for (size_t i = 0; i < workspace_count(workspace); i++) {
+        struct pane *pane = workspace_pane(workspace, i);
+        if (pane != but && pane_chat_of(pane) != NULL)
+            return pane;
+    }
+    return NULL;
+}
+
+void workspace_close(struct workspace *workspace, struct pane *pane)
+{
+    struct pane *chat = other_chat(workspace, pane);
+    if (pane_chat_of(pane) != NULL && chat == NULL) {
+        workspace_flash(workspace, STYLE_NOTICE, "the last chat stays; /quit leaves");
+        return;
+    }
+    if (pane->ops->may_close != NULL && !pane->ops->may_close(pane))
+        return;
+    if (pane == workspace->chat)
+        workspace->chat = chat;
+    if (pane == workspace->focus)
+        workspace_set_focus(workspace, workspace->chat);
+    split_remove(workspace->split, pane);
+    kill_pane(workspace, pane);
+    workspace->zoomed = false;
+    app_redraw(workspace->app, true);
+}
+
+void workspace_zoom(struct workspace *workspace)
+{
+    workspace->zoomed = !workspace->zoomed;
+    app_redraw(workspace->app, true);
+}
+
+bool workspace_is_zoomed(const struct workspace *workspace)
+{
+    return workspace->zoomed;
+}
+
+unsigned long workspace_keys(const struct workspace *workspace)
+{
+    return workspace->keys;
+}
+
+void workspace_set_overlay(struct workspace *workspace, struct pane *overlay)
+{
+    struct pane *old = workspace->overlay;
+    tell_focus(holder(workspace), false);
+    workspace->overlay = overlay;
+    tell_focus(holder(workspace), true);
+    if (old != NULL)
+        kill_pane(workspace, old);
+    app_redraw(workspace->app, true);
+}
+
+void workspace_flash(struct workspace *workspace, enum style style, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(workspace->flash, sizeof workspace->flash, format, args);
+    va_end(args);
+    workspace->flash_style = style;
+    app_redraw(workspace->app, true);
+}
+
+/* --- keys ------------------------------------------------------------------------------------ */
+
+/* The part of a pane's place that the pane draws: without its header. */
+static struct rect body_of(const struct rect *place)
+{
+    struct rect body = *place;
+    body.row++;
+    body.rows--;
+    return body;
+}
+
+void workspace_input(struct workspace *workspace, const struct input_token *token)
+{
+    struct pane *pane = holder(workspace);
+    workspace->flash[0] = '\0';
+    workspace->keys++;
+    if (!actions_run_key(workspace->app, pane, token))
+        pane->ops->input(pane, token);
+    bury(workspace);
+}
+
+/* --- events and time ------------------------------------------------------------------------- */
+
+void workspace_event(struct workspace *workspace, const struct event *event)
+{
+    for (size_t i = 0; i < workspace_count(workspace); i++) {
+        struct pane *pane = workspace_pane(workspace, i);
+        if (pane->ops->event != NULL)
+            pane->ops->event(pane, event);
+    }
+    bury(workspace);
+}
+
+static int sooner(int a, int b)
+{
+    return a < 0 ? b : b < 0 || a < b ? a : b;
+}
+
+static int pane_timeout(const struct pane *pane, uint64_t now_ms)
+{
+    return pane->ops->timeout != NULL ? pane->ops->timeout(pane, now_ms) : -1;
+}
+
+int workspace_timeout(const struct workspace *workspace, uint64_t now_ms)
+{
+    int wait = workspace->overlay != NULL ? pane_timeout(workspace->overlay, now_ms) : -1;
+    for (size_t i = 0; i < workspace_count(workspace); i++)
+        wait = sooner(wait, pane_timeout(workspace_pane(workspace, i), now_ms));
+    return wait;
+}
+
+void workspace_tick(struct workspace *workspace, uint64_t now_ms)
+{
+    if (workspace->overlay != NULL && pane_timeout(workspace->overlay, now_ms) == 0)
+        workspace->overlay->ops->tick(workspace->overlay, now_ms);
+    for (size_t i = 0; i < workspace_count(workspace); i++) {
+        struct pane *pane = workspace_pane(workspace, i);
+        if (pane_timeout(pane, now_ms) == 0)
+            pane->ops->tick(pane, now_ms);
+    }
+    bury(workspace);
+}
+
+/* --- drawing --------------------------------------------------------------------------------- */
+
+static void draw_header(struct workspace *workspace, struct terminal *terminal,
+                        const struct split_place *place)
+{
+    struct rect area = {place->area.row, place->area.column, 1, place->area.columns};
+    bool focused = place->pane == workspace->focus && workspace->overlay == NULL;
+    bool alone = workspace->place_count == 1;
+    struct strbuf title = {0};
+    place->pane->ops->title(place->pane, &title);
+    size_t fits = text_fit(strbuf_text(&title), title.length, area.columns - 4);
+    int at = 1 + terminal_put(terminal, &area, 0, 1, focused && !alone ? STYLE_ACCENT : STYLE_DIM,
+                              strbuf_text(&title), fits);
+    if (fits < title.length)
+        at += terminal_puts(terminal, &area, 0, at, STYLE_DIM, "…");
+    if (workspace->zoomed && workspace_count(workspace) > 1)
+        at += terminal_puts(terminal, &area, 0, at, STYLE_DIM, "  zoomed");
+    if (!alone)
+        terminal_repeat(terminal, &area, 0, at + 1, STYLE_RULE, "─", area.columns - at - 1);
+    strbuf_free(&title);
+}
+
+static void draw_divider(struct terminal *terminal, const struct rect *screen,
+                         const struct rect *place)
+{
+    struct rect line = {place->row, place->column - 1, place->rows, 1};
+    if (line.column < screen->column)
+        return;
+    for (int row = 0; row < line.rows; row++)
+        terminal_puts(terminal, &line, row, 0, STYLE_RULE, "│");
+}
+
+static void draw_places(struct workspace *workspace, struct terminal *terminal,
+                        const struct rect *area)
+{
+    workspace->place_count = split_layout(workspace->split, area, workspace->focus,
+                                          workspace->zoomed, workspace->places);
+    bool header = area->rows >= 8;
+    for (size_t i = 0; i < workspace->place_count; i++) {
+        struct split_place *place = &workspace->places[i];
+        struct pane *pane = place->pane;
+        struct rect body = body_of(&place->area);
+        draw_divider(terminal, area, &place->area);
+        if (header || workspace->place_count > 1)
+            draw_header(workspace, terminal, place);
+        else
+            body = place->area;
+        pane->ops->draw(pane, terminal, &body,
+                        pane == workspace->focus && workspace->overlay == NULL);
+    }
+}
+
+static void draw_gauge(struct workspace *workspace, struct terminal *terminal,
+                       const struct rect *area)
+{
+    if (workspace->flash[0] != '\0')
+        terminal_puts(terminal, area, 0, 1, workspace->flash_style, workspace->flash);
+    else
+        gauge_draw(pane_chat_gauge(workspace_chat(workspace)), terminal, area);
+}
+
+void workspace_draw(struct workspace *workspace, struct terminal *terminal, const struct rect *area)
+{
+    struct rect panes = *area, gauge = {area->row + area->rows - 1, area->column, 1, area->columns};
+    bool has_gauge = area->rows >= 3;
+    panes.rows -= has_gauge;
+    draw_places(workspace, terminal, &panes);
+    if (has_gauge)
+        draw_gauge(workspace, terminal, &gauge);
+    workspace->overlay_area = *area;
+    if (workspace->overlay != NULL)
+        workspace->overlay->ops->draw(workspace->overlay, terminal, area, true);
+}
