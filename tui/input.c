@@ -1,57 +1,12 @@
 #include "tui/input.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "engine/base/utf8.h"
+#include "engine/base/width.h"
+#include "tui/key_sequence.h"
 
-#define PASTE_BEGIN "\033[200~"
-#define PASTE_END   "\033[201~"
-#define CSI_MAX     64 /* a longer sequence is not one */
-
-/* What terminals send. The wheel is matched by its beginning, the place follows. */
-static const struct {
-    const char *bytes, *name;
-} keys[] = {
-    {"\003", "Ctrl-C"},
-    {"\004", "Ctrl-D"},
-    {"\014", "Ctrl-L"},
-    {"\032", "Ctrl-Z"},
-    {"\r", "Enter"},
-    {"\t", "Tab"},
-    {"\033\r", "Alt-Enter"},
-    {"\033\n", "Alt-Enter"},
-    {"\033[13;2u", "Alt-Enter"}, /* Shift-Enter, where the terminal tells it apart */
-    {"\033[13;3u", "Alt-Enter"},
-    {"\033[27;2;13~", "Alt-Enter"},
-    {"\033[27;3;13~", "Alt-Enter"},
-    {"\033[5~", "PageUp"},
-    {"\033[6~", "PageDown"},
-    {"\033[5;2~", "PageUp"},
-    {"\033[6;2~", "PageDown"},
-    {"\033[1;2A", "Shift-Up"},
-    {"\033[1;2B", "Shift-Down"},
-    {"\033[a", "Shift-Up"},
-    {"\033[b", "Shift-Down"},
-    {"\033[1;5A", "Ctrl-Up"},
-    {"\033[1;5B", "Ctrl-Down"},
-    {"\033Oa", "Ctrl-Up"},
-    {"\033Ob", "Ctrl-Down"},
-    {"\033[1;5H", "Ctrl-Home"},
-    {"\033[1;5F", "Ctrl-End"},
-    {"\033OP", "F1"},
-    {"\033[11~", "F1"},
-    {"\033[[A", "F1"},
-    {"\033OQ", "F2"},
-    {"\033[12~", "F2"},
-    {"\033[[B", "F2"},
-    {"\033OR", "F3"},
-    {"\033[13~", "F3"},
-    {"\033[[C", "F3"},
-    {"\033OS", "F4"},
-    {"\033[14~", "F4"},
-    {"\033[[D", "F4"},
-};
+#define PASTE_END "\033[201~"
 
 void input_feed(struct input *input, const char *bytes, size_t length, uint64_t now_ms)
 {
@@ -65,58 +20,6 @@ void input_free(struct input *input)
 {
     strbuf_free(&input->bytes);
     strbuf_free(&input->paste);
-}
-
-/* --- sequences ------------------------------------------------------------------------------- */
-
-/* Bytes of the escape sequence at the start, 0 when its end has not come. */
-static size_t sequence_length(const char *bytes, size_t length)
-{
-    if (length < 2)
-        return 0;
-    if (bytes[1] == 'O')
-        return length < 3 ? 0 : 3;
-    if (bytes[1] != '[') { /* Alt and a character */
-        size_t whole = utf8_whole(bytes + 1, length - 1);
-        uint32_t code;
-        return whole == 0 ? 0 : 1 + utf8_decode(bytes + 1, length - 1, &code);
-    }
-    if (length > 2 && bytes[2] == '[') /* the Linux console's function keys */
-        return length < 4 ? 0 : 4;
-    for (size_t i = 2; i < length && i < CSI_MAX; i++)
-        if ((unsigned char)bytes[i] >= 0x40 && (unsigned char)bytes[i] <= 0x7E)
-            return i + 1;
-    return length < CSI_MAX ? 0 : CSI_MAX;
-}
-
-static const char *key_name(const char *bytes, size_t length)
-{
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
-        if (strlen(keys[i].bytes) == length && memcmp(keys[i].bytes, bytes, length) == 0)
-            return keys[i].name;
-    return NULL;
-}
-
-/* ESC [ < button ; column ; row M: the wheel is a key, clicks are nothing (yet). */
-static const char *mouse_name(const char *bytes)
-{
-    unsigned button;
-    if (sscanf(bytes, "\033[<%3u;", &button) != 1)
-        return "Mouse";
-    return button == 64 ? "WheelUp" : button == 65 ? "WheelDown" : "Mouse";
-}
-
-static void name_sequence(struct input_token *token)
-{
-    char text[CSI_MAX + 1];
-    snprintf(text, sizeof text, "%.*s", (int)token->length, token->bytes);
-    token->name = key_name(token->bytes, token->length);
-    if (strncmp(text, "\033[<", 3) == 0)
-        token->name = mouse_name(text);
-    token->kind = token->name != NULL ? INPUT_KEY : INPUT_TEXT;
-    int used = 0;
-    if (sscanf(text, "\033[?%5d;%5d$y%n", &token->mode, &token->value, &used) == 2 && used > 0)
-        token->kind = INPUT_REPORT;
 }
 
 /* --- pastes ---------------------------------------------------------------------------------- */
@@ -154,80 +57,210 @@ static bool next_pasted(struct input *input, uint64_t now_ms, struct input_token
 
 static void begin_paste(struct input *input)
 {
-    strbuf_remove(&input->bytes, 0, strlen(PASTE_BEGIN));
-    input->taken = 0;
     input->pasting = true;
     input->paste_cut = false;
     strbuf_free(&input->paste);
 }
 
+/* --- what is dropped -------------------------------------------------------------------------- */
+
+static bool is_over(const struct input *input, uint64_t now_ms, unsigned wait_ms)
+{
+    return now_ms >= input->fed_ms + wait_ms;
+}
+
+/* Of a string up to BEL or ESC \, of a sequence that is too long up to its final byte. A last
+ * escape waits for what follows it. */
+static void skip_some(struct input *input, uint64_t now_ms)
+{
+    const char *bytes = input->bytes.data;
+    size_t length = input->bytes.length, at = 0;
+    bool ended = false;
+    for (; at < length && !ended; at++) {
+        unsigned char byte = (unsigned char)bytes[at];
+        if (input->skip == SKIP_SEQUENCE)
+            ended = (byte >= 0x40 && byte <= 0x7E) || byte == '\033' || byte == '\003';
+        else
+            ended = byte == '\a' || (byte == '\033' && at + 1 < length);
+        if (byte == '\033' && at + 1 == length && !ended)
+            break;
+    }
+    if (ended && bytes[at - 1] == '\033') /* another sequence begins, unless it is ESC \ */
+        at = input->skip == SKIP_STRING && bytes[at] == '\\' ? at + 1 : at - 1;
+    else if (ended && bytes[at - 1] == '\003')
+        at--;
+    strbuf_remove(&input->bytes, 0, at);
+    if (ended || is_over(input, now_ms, INPUT_STRING_MS))
+        input->skip = SKIP_NOTHING;
+}
+
 /* --- tokens ---------------------------------------------------------------------------------- */
+
+static bool is_control(char byte)
+{
+    return (unsigned char)byte < 0x20 || byte == 0x7F;
+}
 
 /* Characters up to the next key, whole ones only. */
 static size_t text_length(const char *bytes, size_t length)
 {
     size_t run = 0;
-    while (run < length && bytes[run] != '\033' && key_name(bytes + run, 1) == NULL)
+    while (run < length && !is_control(bytes[run]))
         run++;
     return run < length ? run : utf8_whole(bytes, run);
 }
 
-static bool is_held(const struct input *input, uint64_t now_ms)
+static void name_key(struct input *input, const struct sequence *sequence,
+                     struct input_token *token)
 {
-    return now_ms < input->fed_ms + INPUT_ESCAPE_MS;
+    if (sequence->translate) {
+        token->length = sequence_legacy(sequence->key, input->legacy);
+        token->bytes = input->legacy;
+    }
+    bool plain = (sequence->key.modifiers & ~(unsigned)KEY_SHIFT) == 0;
+    if (plain && sequence->key.code < KEY_CODE_NAMED)
+        return; /* a character, however it came */
+    token->kind = INPUT_KEY;
+    token->name = key_name_write(sequence->key, input->name);
 }
 
-static bool next_token(struct input *input, uint64_t now_ms, struct input_token *token)
+/* What the sequence of `used` bytes at the start is; false: nothing. */
+static bool name_sequence(struct input *input, size_t used, struct input_token *token)
+{
+    static const char *const mouse_names[] = {[MOUSE_PRESS] = "Mouse",
+                                              [MOUSE_RELEASE] = "Mouse",
+                                              [MOUSE_DRAG] = "Mouse",
+                                              [MOUSE_WHEEL_UP] = "WheelUp",
+                                              [MOUSE_WHEEL_DOWN] = "WheelDown"};
+    struct sequence sequence = sequence_parse(token->bytes, used, input->rxvt);
+    token->length = used;
+    input->taken = used;
+    switch (sequence.kind) {
+    case SEQUENCE_UNKNOWN:
+        return true;
+    case SEQUENCE_KEY:
+        name_key(input, &sequence, token);
+        return true;
+    case SEQUENCE_MOUSE:
+        token->kind = INPUT_MOUSE;
+        token->mouse = sequence.mouse;
+        token->name = mouse_names[sequence.mouse.kind];
+        token->length = 0;
+        return true;
+    case SEQUENCE_REPORT:
+        token->kind = INPUT_REPORT;
+        token->mode = sequence.mode;
+        token->value = sequence.value;
+        return true;
+    case SEQUENCE_PASTE:
+        begin_paste(input);
+        return false;
+    case SEQUENCE_NOTHING:
+        return false;
+    }
+    return false;
+}
+
+/* The end of what begins with an escape never came: the escape key, or Alt and a character. */
+static bool name_unended(struct input *input, struct input_token *token)
+{
+    size_t length = input->bytes.length;
+    if (length == 2 && input->bytes.data[1] != '\033')
+        return name_sequence(input, 2, token);
+    if (length > 2 && input->bytes.data[1] != '\033') {
+        input->taken = length; /* half a key: whoever sent it has stopped */
+        return false;
+    }
+    return name_sequence(input, 1, token);
+}
+
+static bool next_escape(struct input *input, uint64_t now_ms, struct input_token *token,
+                        bool *waiting)
+{
+    size_t used;
+    switch (sequence_extent(input->bytes.data, input->bytes.length, &used)) {
+    case SEQUENCE_WHOLE:
+        return name_sequence(input, used, token);
+    case SEQUENCE_ESCAPE:
+        return name_sequence(input, 1, token);
+    case SEQUENCE_OPEN:
+        *waiting = !is_over(input, now_ms, INPUT_ESCAPE_MS);
+        return !*waiting && name_unended(input, token);
+    case SEQUENCE_STRING:
+        input->skip = SKIP_STRING;
+        break;
+    case SEQUENCE_LONG:
+        input->skip = SKIP_SEQUENCE;
+        break;
+    case SEQUENCE_BROKEN:
+        break;
+    }
+    input->taken = used;
+    return false;
+}
+
+static bool next_plain(struct input *input, uint64_t now_ms, struct input_token *token,
+                       bool *waiting)
 {
     const char *bytes = input->bytes.data;
     size_t length = input->bytes.length;
-    *token = (struct input_token){.kind = INPUT_TEXT, .bytes = bytes};
-    if (length == 0)
-        return false;
-    if (bytes[0] == '\033') {
-        token->length = sequence_length(bytes, length);
-        if (token->length == 0 && is_held(input, now_ms))
-            return false;
-        if (token->length == 0 && length == 1) {
-            token->kind = INPUT_KEY;
-            token->name = "Esc";
-        }
-        token->length = token->length == 0 ? length : token->length;
-        if (length > 1)
-            name_sequence(token);
-        return true;
-    }
-    token->name = key_name(bytes, 1);
-    token->kind = token->name != NULL ? INPUT_KEY : INPUT_TEXT;
-    token->length = token->name != NULL ? 1 : text_length(bytes, length);
-    if (token->length == 0 && is_held(input, now_ms))
-        return false;
+    if (is_control(bytes[0]))
+        return name_sequence(input, 1, token);
+    token->length = text_length(bytes, length);
+    *waiting = token->length == 0 && !is_over(input, now_ms, INPUT_ESCAPE_MS);
     token->length = token->length == 0 ? length : token->length;
-    return true;
+    input->taken = *waiting ? 0 : token->length;
+    return !*waiting;
 }
 
 bool input_next(struct input *input, uint64_t now_ms, struct input_token *token)
 {
     for (;;) {
+        bool waiting = false;
         strbuf_remove(&input->bytes, 0, input->taken);
         input->taken = 0;
         if (input->pasting)
             return next_pasted(input, now_ms, token);
-        if (!next_token(input, now_ms, token))
+        if (input->skip != SKIP_NOTHING)
+            skip_some(input, now_ms);
+        if (input->bytes.length == 0 || input->skip != SKIP_NOTHING)
             return false;
-        if (token->length != strlen(PASTE_BEGIN) ||
-            memcmp(token->bytes, PASTE_BEGIN, token->length) != 0)
-            break;
-        begin_paste(input);
+        *token = (struct input_token){.kind = INPUT_TEXT, .bytes = input->bytes.data};
+        bool escape = token->bytes[0] == '\033';
+        if (escape ? next_escape(input, now_ms, token, &waiting)
+                   : next_plain(input, now_ms, token, &waiting))
+            return true;
+        if (waiting)
+            return false;
     }
-    input->taken = token->length;
+}
+
+bool input_split(const struct input_token *token, size_t *at, struct input_token *part)
+{
+    *part = *token;
+    bool text = token->kind == INPUT_TEXT && token->length > 0 && token->bytes[0] != '\033';
+    if (!text) {
+        bool first = *at == 0;
+        *at = 1;
+        return first;
+    }
+    if (*at >= token->length)
+        return false;
+    part->bytes = token->bytes + *at;
+    part->length = grapheme_next(part->bytes, token->length - *at);
+    part->name = part->length == 1 && part->bytes[0] == ' ' ? "Space" : NULL;
+    *at += part->length;
     return true;
 }
 
 int input_timeout(const struct input *input, uint64_t now_ms)
 {
-    if (!input->pasting && input->bytes.length <= input->taken)
+    bool skipping = input->skip != SKIP_NOTHING;
+    if (!input->pasting && !skipping && input->bytes.length <= input->taken)
         return -1;
-    uint64_t due = input->fed_ms + (input->pasting ? INPUT_PASTE_MS : INPUT_ESCAPE_MS);
+    unsigned wait_ms = input->pasting ? INPUT_PASTE_MS
+                       : skipping     ? INPUT_STRING_MS
+                                      : INPUT_ESCAPE_MS;
+    uint64_t due = input->fed_ms + wait_ms;
     return due > now_ms ? (int)(due - now_ms) : 0;
 }

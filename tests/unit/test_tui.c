@@ -1,4 +1,4 @@
-/* Tests of the interface's parts that need no terminal: input, wrap, layout, paste, theme. */
+/* Tests of the interface's parts that need no terminal: wrap, layout, paste, theme. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,128 +11,10 @@
 
 #include "engine/base/alloc.h"
 #include "engine/base/file.h"
-#include "tui/input.h"
 #include "tui/layout.h"
 #include "tui/palette.h"
 #include "tui/starters.h"
 #include "tui/theme.h"
-
-/* --- input ----------------------------------------------------------------------------------- */
-
-/* The tokens of the bytes given in pieces of `step`, as text: <Name>, "text", [paste], {2026=2}. */
-static void tokens(const char *bytes, size_t step, char *out, size_t size)
-{
-    struct input input = {0};
-    struct input_token token;
-    size_t length = strlen(bytes), used = 0;
-    out[0] = '\0';
-    for (size_t at = 0; at <= length; at += step) {
-        size_t piece = at + step > length ? length - at : step;
-        input_feed(&input, bytes + at, piece, 1000);
-        /* After the last piece time passes, so that a bare escape comes out. */
-        while (input_next(&input, at + step > length ? 2000 : 1000, &token)) {
-            static const char *const forms[] = {"<%.*s>", "%.*s", "[%.*s]", "{%.*s}"};
-            const char *text = token.kind == INPUT_KEY ? token.name : token.bytes;
-            int count = token.kind == INPUT_KEY ? (int)strlen(token.name) : (int)token.length;
-            char report[32];
-            if (token.kind == INPUT_REPORT) {
-                count = snprintf(report, sizeof report, "%d=%d", token.mode, token.value);
-                text = report;
-            }
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-            used += (size_t)snprintf(out + used, size - used, forms[token.kind], count, text);
-#pragma GCC diagnostic pop
-        }
-    }
-    input_free(&input);
-}
-
-static void keys_are_named_however_they_are_cut(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *bytes, *tokens;
-    } cases[] = {
-        {"hello", "hello"},
-        {"\003", "<Ctrl-C>"},
-        {"a\rb", "a<Enter>b"},
-        {"\033", "<Esc>"},
-        {"\033[5~", "<PageUp>"},
-        {"\033\r", "<Alt-Enter>"},
-        {"\033[1;2A\033[6~", "<Shift-Up><PageDown>"},
-        {"\033[<64;10;5M\033[<65;1;1M\033[<0;1;1m", "<WheelUp><WheelDown><Mouse>"},
-        {"\033[200~a\rb\003\033[201~c", "[a\rb\003]c"},
-        {"\033[200~\033[201\033[201~", "[\033[201]"},
-        {"\033[?2026;2$y", "{2026=2}"},
-        {"\033[Ax", "\033[Ax"}, /* readline's */
-        {"\033f", "\033f"},
-        {"海豚", "海豚"},
-    };
-    char out[256];
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        for (size_t step = 1; step < 8; step++) {
-            tokens(cases[i].bytes, step, out, sizeof out);
-            assert_string_equal(out, cases[i].tokens);
-        }
-    }
-}
-
-static void a_bare_escape_is_held(void **state)
-{
-    (void)state;
-    struct input input = {0};
-    struct input_token token;
-    input_feed(&input, "\033", 1, 1000);
-    assert_false(input_next(&input, 1000, &token));
-    assert_int_equal(input_timeout(&input, 1000), INPUT_ESCAPE_MS);
-    assert_false(input_next(&input, 1000 + INPUT_ESCAPE_MS - 1, &token));
-    assert_true(input_next(&input, 1000 + INPUT_ESCAPE_MS, &token));
-    assert_string_equal(token.name, "Esc");
-    assert_int_equal(input_timeout(&input, 1000), -1);
-    input_free(&input);
-}
-
-/* A terminal that loses the end of a paste must not lock the keyboard. */
-static void a_paste_without_an_end_is_given_up(void **state)
-{
-    (void)state;
-    struct input input = {0};
-    struct input_token token;
-    input_feed(&input, "\033[200~a\rb\033[20", 13, 1000);
-    assert_false(input_next(&input, 1000, &token));
-    assert_int_equal(input_timeout(&input, 1000), INPUT_PASTE_MS);
-    input_feed(&input, "c", 1, 1500); /* more keeps it open */
-    assert_false(input_next(&input, 1500 + INPUT_PASTE_MS - 1, &token));
-    assert_true(input_next(&input, 1500 + INPUT_PASTE_MS, &token));
-    assert_int_equal(token.kind, INPUT_PASTE);
-    assert_int_equal(token.length, 8);
-    assert_memory_equal(token.bytes, "a\rb\033[20c", 8);
-    assert_false(input_next(&input, 9000, &token));
-    input_feed(&input, "\r", 1, 9000);
-    assert_true(input_next(&input, 9000, &token));
-    assert_string_equal(token.name, "Enter");
-    input_free(&input);
-}
-
-static void random_input_ends(void **state)
-{
-    (void)state;
-    unsigned seed = 3;
-    struct input input = {0};
-    for (int round = 0; round < 20000; round++) {
-        static const char *const pieces[] = {"\033", "[",      "200~", "201~", "<64;",
-                                             "M",    "O",      "x",    "\xE6", "\xB5\xB7",
-                                             "\r",   "?2026;", "$y",   "1;5"};
-        struct input_token token;
-        uint64_t now = (uint64_t)round * 7;
-        const char *piece = pieces[(size_t)rand_r(&seed) % (sizeof pieces / sizeof pieces[0])];
-        input_feed(&input, piece, strlen(piece), now);
-        while (input_next(&input, now, &token))
-            assert_true(token.length > 0 || token.kind == INPUT_PASTE);
-    }
-    input_free(&input);
-}
 
 /* --- wrap ------------------------------------------------------------------------------------ */
 
@@ -383,10 +265,6 @@ static void colours_are_mapped(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(keys_are_named_however_they_are_cut),
-        cmocka_unit_test(a_bare_escape_is_held),
-        cmocka_unit_test(a_paste_without_an_end_is_given_up),
-        cmocka_unit_test(random_input_ends),
         cmocka_unit_test(words_are_wrapped),
         cmocka_unit_test(code_is_kept_verbatim),
         cmocka_unit_test(items_of_a_list_hang),
