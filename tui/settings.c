@@ -7,6 +7,7 @@
 #include "engine/base/file.h"
 #include "engine/base/ini.h"
 #include "engine/infer/sampling_file.h"
+#include "tui/keymap.h"
 #include "tui/options.h"
 #include "tui/suggest.h"
 
@@ -43,6 +44,8 @@ int settings_read(struct settings *settings, const char *path, struct error *err
     int result = 0;
     for (size_t i = 0; i < file.count && result == 0; i++) {
         const struct ini_entry *entry = &file.entries[i];
+        if (strcmp(entry->section, KEYMAP_SECTION) == 0)
+            continue; /* keymap.c's */
         const struct option *option = options_find_ini(entry->section, entry->key);
         if (option == NULL) {
             result = unknown_key(&file, entry, error);
