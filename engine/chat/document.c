@@ -140,6 +140,17 @@ void document_add_text(struct document_list *list, const char *name, const char 
     document->text = strbuf_detach(&clean);
 }
 
+void document_add_exact(struct document_list *list, const char *name, const char *text,
+                        size_t length)
+{
+    struct document *document = list_add(list, name);
+    document->text = xmalloc(length + 1);
+    if (length > 0)
+        memcpy(document->text, text, length);
+    document->text[length] = '\0';
+    document->length = length;
+}
+
 static void drop_guesses(struct document *document)
 {
     size_t kept = 0;
@@ -200,9 +211,8 @@ void document_list_copy(struct document_list *to, const struct document_list *fr
     *to = (struct document_list){0};
     for (size_t i = 0; i < from->count; i++) {
         const struct document *source = &from->items[i];
-        struct document *copy = list_add(to, source->name);
-        copy->text = xstrndup(source->text, source->length);
-        copy->length = source->length;
+        document_add_exact(to, source->name, source->text, source->length);
+        struct document *copy = &to->items[to->count - 1];
         copy->enabled = source->enabled;
         for (size_t k = 0; k < source->pair_count; k++)
             pair_put(copy, source->pairs[k].key, source->pairs[k].value, source->pairs[k].guessed);

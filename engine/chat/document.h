@@ -39,6 +39,9 @@ int document_add_file(struct document_list *list, const char *path, struct error
 int document_add_regular(struct document_list *list, const char *path, struct error *error);
 void document_add_text(struct document_list *list, const char *name, const char *text,
                        size_t length);
+/* The same for text that was a document's before: not a byte is changed. */
+void document_add_exact(struct document_list *list, const char *name, const char *text,
+                        size_t length);
 /* Sets or adds a pair; a value given by a user replaces all guesses of that document's. */
 int document_set_pair(struct document *document, const char *key, const char *value,
                       struct error *error);
