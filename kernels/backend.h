@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define BACKEND_ABI 1
+#define BACKEND_ABI 2
 
 enum backend_dtype { BACKEND_F32, BACKEND_F16, BACKEND_BF16 };
 
@@ -141,6 +141,12 @@ struct backend_ops {
                      struct backend_error *error);
     /* Copies the first `tokens` positions of one page to another, all layers. */
     int (*kv_copy_page)(struct backend *backend, uint32_t from, uint32_t to, uint32_t tokens);
+    /* One page as bytes [kv_page_bytes], all layers, in a layout of the backend's own, for keeping
+     * it outside. kv_format names that layout and the arithmetic that fills it ("cpu 1 avx2"): what
+     * was exported may be imported where the name, the shape and the weights are equal. */
+    const char *(*kv_format)(const struct backend *backend);
+    int (*kv_export_page)(const struct backend *backend, uint32_t page, void *bytes);
+    int (*kv_import_page)(struct backend *backend, uint32_t page, const void *bytes);
     int (*buffer_create)(struct backend *backend, uint32_t cols, struct backend_buffer **out,
                          struct backend_error *error); /* freed by close */
 

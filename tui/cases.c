@@ -219,7 +219,7 @@ int ask_cases(const struct settings *settings, const char *path)
     if (result == 0)
         result = model_session_open(&runner.session, settings, NULL, &error);
     if (result == 0) {
-        result = model_session_start(&runner.session, &error);
+        result = model_session_start(&runner.session, false, &error);
         if (result == 0)
             result = run_lines(&runner, &text, &error);
         if (runner.score.cases > 0)

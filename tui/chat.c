@@ -212,6 +212,9 @@ enum chat_change chat_event(struct chat *chat, const struct event *event, struct
     case EVENT_ERROR:
         end_reply(chat, false);
         return CHAT_FAILED;
+    case EVENT_CHOICES:
+    case EVENT_COUNT:
+        break;
     }
     return CHAT_SAME;
 }

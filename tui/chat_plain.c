@@ -290,7 +290,7 @@ int chat_plain_run(struct settings *settings)
     struct error error = {0};
     int result = model_session_open(&plain.session, settings, NULL, &error);
     if (result == 0)
-        result = model_session_start(&plain.session, &error);
+        result = model_session_start(&plain.session, true, &error);
     if (result == 0)
         result = chat_open(&plain.chat, settings, plain.session.generator, &error);
     if (result == 0)

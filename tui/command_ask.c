@@ -192,7 +192,7 @@ static int run_reply(struct ask *ask, struct model_session *session)
     struct error error = {0};
     while (request.stops[request.stop_count] != NULL)
         request.stop_count++;
-    int result = model_session_start(session, &error);
+    int result = model_session_start(session, true, &error);
     if (result == 0)
         result = ask_prompt(&request.segments, ask->template,
                             session->generator->ops->tokenizer(session->generator), ask->settings,

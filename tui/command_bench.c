@@ -218,7 +218,7 @@ static void print_json(struct bench *bench)
 static int measure(struct bench *bench, struct error *error)
 {
     measure_machine(bench);
-    if (check_depths(bench, error) != 0 || model_session_start(&bench->session, error) != 0)
+    if (check_depths(bench, error) != 0 || model_session_start(&bench->session, false, error) != 0)
         return -1;
     print_head(bench);
     for (size_t i = 0; i < bench->depth_count; i++) {

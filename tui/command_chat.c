@@ -70,7 +70,11 @@ static int load(void *user, loader_progress_fn *progress, void *loader,
         return -1;
     struct model_config config = model->config;
     uint32_t context = model->context;
-    if (generator_local_open(generator, model, error) != 0) {
+    char *kept = kv_disk_directory();
+    const struct kv_disk_options disk = {kept, settings_kv_disk(settings)};
+    result = generator_local_open(generator, model, &disk, error);
+    free(kept);
+    if (result != 0) {
         model_close(model);
         return -1;
     }

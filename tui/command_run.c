@@ -97,7 +97,7 @@ static int print_reply(struct run *run)
     struct error error = {0};
     if (model_session_open(&session, run->settings, NULL, &error) != 0)
         return command_failed(&error);
-    int result = model_session_start(&session, &error);
+    int result = model_session_start(&session, true, &error);
     if (result == 0)
         result = reply(run, &session, &error);
     int status = result != 0           ? command_failed(&error)

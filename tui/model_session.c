@@ -12,6 +12,7 @@
 #include "engine/base/alloc.h"
 #include "engine/base/file.h"
 #include "tui/command.h"
+#include "tui/options.h"
 #include "tui/sanitize.h"
 
 #define TEXT_BYTES_MAX (64u << 20)
@@ -93,13 +94,49 @@ int model_session_open(struct model_session *session, const struct settings *set
     return result;
 }
 
-int model_session_start(struct model_session *session, struct error *error)
+char *kv_disk_directory(void)
 {
-    return generator_local_open(&session->generator, session->model, error);
+    char *cache = xdg_directory("cache"), *kept = path_join(cache, "kv");
+    free(cache);
+    return kept;
+}
+
+uint64_t settings_kv_disk(const struct settings *settings)
+{
+    uint64_t bytes = 0;
+    return size_parse(settings->kv_disk, &bytes) == 0 ? bytes : 0;
+}
+
+int model_session_start(struct model_session *session, bool use_kv_disk, struct error *error)
+{
+    char *kept = kv_disk_directory();
+    const struct kv_disk_options disk = {kept, settings_kv_disk(session->settings)};
+    int result = generator_local_open(&session->generator, session->model,
+                                      use_kv_disk ? &disk : NULL, error);
+    free(kept);
+    return result;
+}
+
+/* What a reply has left to write is written, unless Ctrl-C comes. */
+static void wait_until_saved(struct model_session *session)
+{
+    struct generator *generator = session->generator;
+    struct pollfd wait = {.fd = session->signal_fd, .events = POLLIN};
+    uint64_t left, most = 0;
+    session->progress = progress_begin();
+    while (!model_session_interrupted(session) &&
+           (left = generator->ops->unsaved_bytes(generator)) > 0) {
+        most = left > most ? left : most;
+        progress_show(&session->progress, "keeping the prompt", most - left, most, NULL);
+        poll(&wait, 1, 10);
+    }
+    progress_clear(&session->progress);
 }
 
 void model_session_close(struct model_session *session)
 {
+    if (session->generator != NULL)
+        wait_until_saved(session);
     if (session->generator != NULL)
         session->generator->ops->free(session->generator);
     else if (session->model != NULL)

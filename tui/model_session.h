@@ -42,8 +42,9 @@ typedef void (*reply_handler)(void *user, const struct event *event);
 /* `name` NULL: the settings' model. On error there is nothing to close. */
 int model_session_open(struct model_session *session, const struct settings *settings,
                        const char *name, struct error *error);
-/* Makes the generator, which takes the model over. */
-int model_session_start(struct model_session *session, struct error *error);
+/* Makes the generator, which takes the model over. `use_kv_disk`: prompts are kept on disk as the
+ * settings say; not for measurements. */
+int model_session_start(struct model_session *session, bool use_kv_disk, struct error *error);
 void model_session_close(struct model_session *session);
 
 /* Starts a reply and runs it to its end. What cannot fit is refused with the numbers. */
@@ -61,6 +62,9 @@ bool model_session_interrupted(struct model_session *session);
 /* --- small things that the commands share ----------------------------------------------------- */
 
 struct prompt_style settings_style(const struct settings *settings);
+/* Where keys and values are kept; to be freed. And at most how many bytes. */
+char *kv_disk_directory(void);
+uint64_t settings_kv_disk(const struct settings *settings);
 struct rope_override settings_rope(const struct settings *settings);
 
 /* "airo: ..." on stderr, sanitised; returns the exit status that fits the error. */

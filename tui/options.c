@@ -62,6 +62,9 @@ const struct option options_table[] = {
      "0", "the context length; 0: all that the model supports"},
     {"kv-type", 0, NULL, "model:kv_type", OPTION_CHOICE, "TYPE", NO_RANGE, "f32 f16 q8", AT(kv_type), "f16",
      "how keys and values are kept; q8 takes about half of f16"},
+    {"kv-disk", 0, NULL, "model:kv_disk", OPTION_SIZE, "SIZE", NO_RANGE, NULL, AT(kv_disk), "4G",
+     "the most that keys and values of prompts already read may take on disk, so that they are there "
+     "at once next time; 0: none"},
     {"rope", 0, NULL, "model:rope", OPTION_CHOICE, "RULE", NO_RANGE,
      "none linear ntk-by-parts dynamic yarn llama3", AT(rope), NULL,
      "the RoPE scaling rule, for checkpoints whose config.json has none; unset: from the file"},
@@ -250,6 +253,25 @@ static int set_number(const struct option *option, void *to, const char *text)
     return 0;
 }
 
+int size_parse(const char *text, uint64_t *bytes)
+{
+    static const char units[] = "KMGT"; /* powers of 1024 */
+    uint64_t value = 0;
+    size_t digits = strspn(text != NULL ? text : "", "0123456789");
+    if (digits == 0 || digits > 15)
+        return -1;
+    for (size_t i = 0; i < digits; i++)
+        value = value * 10 + (uint64_t)(text[i] - '0');
+    const char *unit = text[digits] != '\0' ? strchr(units, text[digits]) : NULL;
+    if (text[digits] != '\0' && (unit == NULL || text[digits + 1] != '\0'))
+        return -1;
+    for (int i = 0; unit != NULL && i <= unit - units; i++)
+        if (__builtin_mul_overflow(value, (uint64_t)1024, &value))
+            return -1;
+    *bytes = value;
+    return 0;
+}
+
 /* "f32, f16 or q8", "0 to 1". */
 static void allowed_text(const struct option *option, struct strbuf *out)
 {
@@ -263,6 +285,8 @@ static void allowed_text(const struct option *option, struct strbuf *out)
             strbuf_add(out, at, word);
             at += word + !last;
         }
+    } else if (option->type == OPTION_SIZE) {
+        strbuf_puts(out, "a size such as 500M or 4G");
     } else if (option->type != OPTION_STRING) {
         strbuf_printf(out, "%.16g to %.16g", option->low, option->high);
     }
@@ -272,12 +296,16 @@ int option_set(const struct option *option, struct settings *settings, const cha
                const char *text, struct error *error)
 {
     void *to = option->ini != NULL && settings != NULL ? field(option, settings) : NULL;
+    uint64_t size;
     int result = 0;
     if (option->type == OPTION_FLAG)
         result = set_flag(to, text);
     else if (option->type == OPTION_CHOICE && !is_choice(option->choices, text))
         result = -1;
-    else if (option->type == OPTION_CHOICE || option->type == OPTION_STRING)
+    else if (option->type == OPTION_SIZE && size_parse(text, &size) != 0)
+        result = -1;
+    else if (option->type == OPTION_CHOICE || option->type == OPTION_STRING ||
+             option->type == OPTION_SIZE)
         set_string(option, to, text);
     else
         result = set_number(option, to, text);
@@ -309,6 +337,7 @@ bool option_text(const struct option *option, const struct settings *settings, s
         return true;
     case OPTION_STRING:
     case OPTION_CHOICE:
+    case OPTION_SIZE:
         string = *(char *const *)from;
         if (string != NULL)
             strbuf_printf(out, option->type == OPTION_STRING ? "\"%s\"" : "%s", string);

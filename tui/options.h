@@ -19,6 +19,7 @@ enum option_type {
     OPTION_FLAG,   /* a boolean: --name, --no-name; in the ini file yes or no */
     OPTION_STRING, /* owned char * */
     OPTION_CHOICE, /* owned char *, one of `choices` */
+    OPTION_SIZE,   /* owned char *, bytes as size_parse reads them */
     OPTION_U32,
     OPTION_U64,
     OPTION_FLOAT,
@@ -53,6 +54,9 @@ const struct option *options_find_ini(const char *section, const char *key);
  * "--kv-type", or "airo.ini: line 7: model:kv_type". */
 int option_set(const struct option *option, struct settings *settings, const char *where,
                const char *text, struct error *error);
+
+/* "500M", "4G" (powers of 1024), "0", or plain bytes; 0 or -1. */
+int size_parse(const char *text, uint64_t *bytes);
 
 /* Whether a file or a flag has set this option since settings_defaults. */
 bool option_given(const struct settings *settings, const char *name);

@@ -100,7 +100,8 @@ int settings_take_model(struct settings *settings, struct error *error)
 void settings_free(struct settings *settings)
 {
     for (const struct option *option = options_table; option->name != NULL; option++) {
-        if (option->ini == NULL || (option->type != OPTION_STRING && option->type != OPTION_CHOICE))
+        if (option->ini == NULL || (option->type != OPTION_STRING &&
+                                    option->type != OPTION_CHOICE && option->type != OPTION_SIZE))
             continue;
         char **text = (char **)(void *)((char *)settings + option->offset);
         free(*text);

@@ -18,6 +18,7 @@ struct settings {
     char *system;   /* NULL: the template's */
     char *kernels;  /* "auto" */
     char *kv_type;  /* "f16" */
+    char *kv_disk;  /* "4G"; see size_parse */
     char *rope;     /* NULL: from the file */
     double rope_factor;
     uint32_t rope_original;

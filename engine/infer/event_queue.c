@@ -70,17 +70,27 @@ static void append_text(struct event *to, const struct event *from)
     token_list_append(&to->tokens, from->tokens.ids, from->tokens.count);
 }
 
+/* Whether both say the same kind of thing about the same reply, or the same slot. */
+static bool same_subject(const struct event *a, const struct event *b)
+{
+    if (a->kind != b->kind)
+        return false;
+    return a->kind == EVENT_COUNT ? a->slot == b->slot : a->generation == b->generation;
+}
+
 /* True when a waiting event has taken the new one in. */
 static bool merge(struct event_queue *queue, const struct event *event)
 {
     for (struct node *node = queue->first; node != NULL; node = node->next) {
         struct event *waiting = &node->event;
-        if (waiting->generation != event->generation || waiting->kind != event->kind)
+        if (!same_subject(waiting, event))
             continue;
         if (event->kind == EVENT_TEXT)
             append_text(waiting, event);
         else if (event->kind == EVENT_PROGRESS || event->kind == EVENT_USAGE)
             waiting->usage = event->usage;
+        else if (event->kind == EVENT_COUNT)
+            *waiting = *event;
         else
             return false;
         return true;

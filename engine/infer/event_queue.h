@@ -1,9 +1,9 @@
 /*
- * event_queue.h - events from the engine thread to the interface: a locked queue and a wake fd.
+ * event_queue.h - events from the engine's threads to the interface: a locked queue and a wake fd.
  *
  * It cannot flood: per generation there is at most one event of each kind. Text is added to the
- * text that still waits, a new counter replaces the old one. The fd polls readable exactly while
- * the queue is not empty. One thread pushes, one pops.
+ * text that still waits, a new counter replaces the old one, a new count the one of its slot. The
+ * fd polls readable exactly while the queue is not empty. Any thread may push; one pops.
  */
 #ifndef AIRO_INFER_EVENT_QUEUE_H
 #define AIRO_INFER_EVENT_QUEUE_H

@@ -21,8 +21,19 @@
 #define TOKEN_BYTES    4
 #define SEPARATOR      "\n---\n"
 #define ERROR_MARK     "!error "
+#define CHOICES_MARK   "!choices "
+#define CHOICES_ELSE   " the| a| and| of| to| in| it| is"
 
-enum fake_state { FAKE_PROGRESS, FAKE_TEXT, FAKE_USAGE, FAKE_END };
+enum fake_state {
+
+    FAKE_PROGRESS,
+    FAKE_BEGIN,
+    FAKE_TEXT,
+    FAKE_USAGE,
+    FAKE_CHOICES,
+    FAKE_COUNT,
+    FAKE_END
+};
 
 struct fake_reply {
     uint64_t id;
@@ -33,6 +44,10 @@ struct fake_reply {
     size_t bytes; /* of text sent */
     size_t limit; /* tokens */
     bool limited_by_context, failed;
+    char *begin; /* its forced beginning, or NULL */
+    size_t begin_tokens;
+    uint32_t probe; /* > 0: a probe */
+    uint32_t slot;  /* FAKE_COUNT */
     enum stop_reason reason;
     struct stop *stop;
     struct usage usage;
@@ -43,6 +58,7 @@ struct fake_reply {
 struct fake {
     struct generator base;
     char *script, *at; /* where the next reply begins */
+    char *choices;     /* of probes, parted by '|' */
     unsigned piece_ms;
     uint32_t context;
     int timer;
@@ -119,7 +135,7 @@ static int fake_count(struct generator *generator, const struct segment_list *se
 
 /* --- starting --------------------------------------------------------------------------------- */
 
-/* The next reply of the script, to be freed. */
+/* The next part of the script, to be freed. */
 static char *next_part(struct fake *fake)
 {
     if (*fake->at == '\0')
@@ -129,6 +145,32 @@ static char *next_part(struct fake *fake)
     char *part = xstrndup(fake->at, length);
     fake->at = end != NULL ? end + strlen(SEPARATOR) : fake->at + length;
     return part;
+}
+
+/* The next reply; a script of nothing but choices has an empty one. */
+static char *next_reply(struct fake *fake)
+{
+    for (const char *began = fake->at;;) {
+        char *part = next_part(fake);
+        if (strncmp(part, CHOICES_MARK, strlen(CHOICES_MARK)) != 0)
+            return part;
+        free(part);
+        if (fake->at == began || (*fake->at == '\0' && began == fake->script))
+            return xstrdup("");
+    }
+}
+
+/* The text of the part that gives the choices, to be freed. */
+static char *find_choices(const char *script)
+{
+    const char *at = strncmp(script, CHOICES_MARK, strlen(CHOICES_MARK)) == 0
+                         ? script
+                         : strstr(script, SEPARATOR CHOICES_MARK);
+    if (at == NULL)
+        return xstrdup(CHOICES_ELSE);
+    at = strstr(at, CHOICES_MARK) + strlen(CHOICES_MARK);
+    const char *end = strstr(at, SEPARATOR);
+    return xstrndup(at, end != NULL ? (size_t)(end - at) : strlen(at));
 }
 
 static int check_request(const struct fake *fake, const struct usage *usage, struct error *error)
@@ -143,6 +185,35 @@ static int check_request(const struct fake *fake, const struct usage *usage, str
     return 0;
 }
 
+static void add_reply(struct fake *fake, struct fake_reply *reply)
+{
+    struct fake_reply **link = &fake->replies;
+    while (*link != NULL)
+        link = &(*link)->next;
+    *link = reply;
+    reply->due_ns = now_ns();
+    set_timer(fake);
+}
+
+/* Without a vocabulary ids have no text: "<7>". */
+static void set_begin(struct fake_reply *reply, const struct generation_request *request)
+{
+    struct strbuf text = {0};
+    for (size_t i = 0; i < request->begin_count; i++)
+        strbuf_printf(&text, "<%d>", request->begin_tokens[i]);
+    if (request->begin_count == 0 && request->begin != NULL)
+        strbuf_puts(&text, request->begin);
+    if (text.length == 0)
+        return;
+    reply->begin_tokens = request->begin_count > 0 ? request->begin_count : tokens_of(text.length);
+    reply->usage.reply = reply->begin_tokens;
+    if (reply->limit < reply->begin_tokens)
+        reply->limit = reply->begin_tokens;
+    reply->usage.reserve = reply->limit - reply->begin_tokens;
+    reply->begin = strbuf_detach(&text);
+    reply->state = FAKE_BEGIN;
+}
+
 static int fake_start(struct generator *generator, const struct generation_request *request,
                       uint64_t *generation, struct error *error)
 {
@@ -151,24 +222,42 @@ static int fake_start(struct generator *generator, const struct generation_reque
     fake_count(generator, &request->segments, usage.parts, &usage.prompt, error);
     if (check_request(fake, &usage, error) != 0)
         return -1;
-    struct fake_reply *reply = xcalloc(1, sizeof *reply), **link = &fake->replies;
+    struct fake_reply *reply = xcalloc(1, sizeof *reply);
     size_t room = fake->context - usage.prompt;
     reply->limited_by_context = request->max_tokens == 0 || request->max_tokens > room;
     reply->limit = reply->limited_by_context ? room : request->max_tokens;
     reply->usage = usage;
     reply->usage.reserve = reply->limit;
-    reply->text = next_part(fake);
+    reply->probe = request->probe < PROBE_MAX ? request->probe : PROBE_MAX;
+    reply->text = reply->probe > 0 ? xstrdup("") : next_reply(fake);
+    if (reply->probe == 0)
+        set_begin(reply, request);
     reply->length = strlen(reply->text);
     reply->failed = strncmp(reply->text, ERROR_MARK, strlen(ERROR_MARK)) == 0;
     reply->reason = STOP_EOS;
     reply->stop = stop_create(request->stops, request->stop_count);
-    reply->due_ns = now_ns();
     reply->id = *generation = ++fake->last_id;
-    while (*link != NULL)
-        link = &(*link)->next;
-    *link = reply;
-    set_timer(fake);
+    add_reply(fake, reply);
     return 0;
+}
+
+static void fake_count_later(struct generator *generator, struct segment_list *segments,
+                             uint32_t slot, uint64_t *ticket)
+{
+    struct fake *fake = fake_of(generator);
+    struct fake_reply *reply = fake->replies;
+    while (reply != NULL && !(reply->state == FAKE_COUNT && reply->slot == slot))
+        reply = reply->next;
+    bool known = reply != NULL;
+    if (!known)
+        reply = xcalloc(1, sizeof *reply);
+    reply->state = FAKE_COUNT;
+    reply->slot = slot;
+    reply->id = *ticket = ++fake->last_id;
+    fake_count(generator, segments, reply->usage.parts, &reply->usage.prompt, NULL);
+    segment_list_free(segments);
+    if (!known)
+        add_reply(fake, reply);
 }
 
 static void remove_reply(struct fake *fake, struct fake_reply *reply)
@@ -177,7 +266,9 @@ static void remove_reply(struct fake *fake, struct fake_reply *reply)
     while (*link != reply)
         link = &(*link)->next;
     *link = reply->next;
-    stop_free(reply->stop);
+    if (reply->stop != NULL)
+        stop_free(reply->stop);
+    free(reply->begin);
     free(reply->text);
     free(reply);
 }
@@ -193,7 +284,35 @@ static void step_progress(struct fake *fake, struct fake_reply *reply, struct ev
     usage->prefill_seconds = reply->progress * fake->piece_ms / 1000.0;
     event->kind = EVENT_PROGRESS;
     if (++reply->progress == PROGRESS_STEPS)
-        reply->state = reply->failed ? FAKE_END : FAKE_TEXT;
+        reply->state = reply->failed ? FAKE_END : reply->probe > 0 ? FAKE_CHOICES : FAKE_TEXT;
+}
+
+static void step_begin(struct fake_reply *reply, struct event *event)
+{
+    event->kind = EVENT_TEXT;
+    event->text = reply->begin;
+    event->length = strlen(reply->begin);
+    reply->begin = NULL;
+    reply->state = FAKE_PROGRESS;
+}
+
+/* The i-th text is half as likely as the one before. */
+static void step_choices(const struct fake *fake, struct fake_reply *reply, struct event *event)
+{
+    const char *at = fake->choices;
+    event->kind = EVENT_CHOICES;
+    event->choices = xcalloc(reply->probe, sizeof *event->choices);
+    for (uint32_t i = 0; i < reply->probe && at != NULL; i++) {
+        const char *bar = strchr(at, '|');
+        struct token_choice *choice = &event->choices[event->choice_count++];
+        choice->id = 100 + (int32_t)i;
+        choice->log_probability = -0.693147f * (float)(i + 1);
+        choice->text = xstrndup(at, bar != NULL ? (size_t)(bar - at) : strlen(at));
+        at = bar != NULL ? bar + 1 : NULL;
+    }
+    reply->reason = STOP_LENGTH;
+    reply->usage.reserve = 0;
+    reply->state = FAKE_END;
 }
 
 /* The bytes of the next few characters. */
@@ -215,7 +334,7 @@ static void step_text(struct fake *fake, struct fake_reply *reply, struct event 
     size_t length = piece_length(reply), before = usage->reply;
     bool stopped = stop_push(reply->stop, reply->text + reply->at, length, &out);
     reply->at += length;
-    usage->reply = tokens_of(reply->at);
+    usage->reply = reply->begin_tokens + tokens_of(reply->at);
     bool full = usage->reply >= reply->limit;
     if (full)
         usage->reply = reply->limit;
@@ -253,9 +372,16 @@ static int fake_next(struct generator *generator, struct event *event)
     uint64_t now = now_ns();
     if (reply == NULL || reply->due_ns > now)
         return 0;
-    bool over = reply->state == FAKE_END;
+    bool over = reply->state == FAKE_END || reply->state == FAKE_COUNT;
     *event = (struct event){.generation = reply->id};
-    if (reply->state == FAKE_PROGRESS) {
+    if (reply->state == FAKE_BEGIN) {
+        step_begin(reply, event);
+    } else if (reply->state == FAKE_CHOICES) {
+        step_choices(fake, reply, event);
+    } else if (reply->state == FAKE_COUNT) {
+        event->kind = EVENT_COUNT;
+        event->slot = reply->slot;
+    } else if (reply->state == FAKE_PROGRESS) {
         step_progress(fake, reply, event);
     } else if (reply->state == FAKE_TEXT) {
         step_text(fake, reply, event);
@@ -281,7 +407,7 @@ static void fake_cancel(struct generator *generator, uint64_t generation)
 {
     struct fake *fake = fake_of(generator);
     for (struct fake_reply *reply = fake->replies; reply != NULL; reply = reply->next) {
-        if (reply->id != generation)
+        if (reply->id != generation || reply->state == FAKE_COUNT)
             continue;
         reply->state = FAKE_END;
         reply->reason = STOP_CANCELLED;
@@ -320,6 +446,12 @@ static const char *fake_backend(struct generator *generator)
     return "script";
 }
 
+static uint64_t fake_unsaved_bytes(struct generator *generator)
+{
+    (void)generator;
+    return 0;
+}
+
 static void fake_free(struct generator *generator)
 {
     struct fake *fake = fake_of(generator);
@@ -328,11 +460,13 @@ static void fake_free(struct generator *generator)
     if (fake->timer >= 0)
         close(fake->timer);
     free(fake->script);
+    free(fake->choices);
     free(fake);
 }
 
 static const struct generator_ops fake_ops = {
     .count = fake_count,
+    .count_later = fake_count_later,
     .start = fake_start,
     .next = fake_next,
     .cancel = fake_cancel,
@@ -341,6 +475,7 @@ static const struct generator_ops fake_ops = {
     .context = fake_context,
     .model_name = fake_name,
     .backend_name = fake_backend,
+    .unsaved_bytes = fake_unsaved_bytes,
     .free = fake_free,
 };
 
@@ -350,6 +485,7 @@ struct generator *generator_fake_open(const char *script, unsigned piece_ms, uin
     fake->base.ops = &fake_ops;
     fake->script = xstrdup(script);
     fake->at = fake->script;
+    fake->choices = find_choices(script);
     fake->piece_ms = piece_ms;
     fake->context = context;
     fake->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);

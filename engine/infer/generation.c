@@ -1,8 +1,10 @@
 #include "engine/infer/generation.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine/base/alloc.h"
+#include "engine/infer/probe.h"
 
 static bool list_has(const struct token_list *list, int32_t id)
 {
@@ -48,6 +50,17 @@ static bool begins_afresh(const struct segment_list *segments)
     return kind == SEGMENT_TEMPLATE || kind == SEGMENT_SPECIAL;
 }
 
+static int check_ids(const struct model *model, const char *what, const int32_t *ids, size_t count,
+                     struct error *error)
+{
+    for (size_t i = 0; i < count; i++)
+        if (ids[i] < 0 || (uint32_t)ids[i] >= model->shape.vocab)
+            return error_set(error, ERROR_INPUT,
+                             "token %zu of the %s: id %d is not in a vocabulary of %u", i, what,
+                             ids[i], model->shape.vocab);
+    return 0;
+}
+
 static int check_prompt(const struct generation *generation, const struct model *model,
                         struct error *error)
 {
@@ -59,34 +72,94 @@ static int check_prompt(const struct generation *generation, const struct model 
                          "the prompt has %zu tokens; the context of %u leaves room for %u and a "
                          "reply",
                          prompt->count, model->context, model->context - 1);
-    for (size_t i = 0; i < prompt->count; i++)
-        if (prompt->ids[i] < 0 || (uint32_t)prompt->ids[i] >= model->shape.vocab)
+    return check_ids(model, "prompt", prompt->ids, prompt->count, error);
+}
+
+/* The ids that the reply is to begin with, appended to `out`. */
+static int begin_ids(const struct generation *generation, const struct model *model,
+                     const struct generation_request *request, struct token_list *out,
+                     struct error *error)
+{
+    if (request->begin_count == 0) {
+        if (request->begin != NULL && request->begin[0] != '\0')
+            tokenizer_encode(model->tokenizer, request->begin, strlen(request->begin),
+                             generation->afresh, out);
+        return 0;
+    }
+    if (check_ids(model, "reply's beginning", request->begin_tokens, request->begin_count, error) !=
+        0)
+        return -1;
+    for (size_t i = 0; i < request->begin_count; i++)
+        if (tokenizer_is_special(model->tokenizer, request->begin_tokens[i]))
             return error_set(error, ERROR_INPUT,
-                             "token %zu of the prompt: id %d is not in a vocabulary of %u", i,
-                             prompt->ids[i], model->shape.vocab);
+                             "token %zu of the reply's beginning: id %d is a special token", i,
+                             request->begin_tokens[i]);
+    token_list_append(out, request->begin_tokens, request->begin_count);
     return 0;
+}
+
+/* Adds the forced beginning to what is read, and to the reply. */
+static int force_begin(struct generation *generation, const struct model *model,
+                       const struct generation_request *request, struct error *error)
+{
+    struct token_list begin = {0};
+    struct usage *usage = &generation->usage;
+    size_t room = generation->reply_limit;
+    int result = begin_ids(generation, model, request, &begin, error);
+    if (result == 0 && generation->limited_by_context && begin.count >= room)
+        result = error_set(error, ERROR_INPUT,
+                           "the reply's beginning has %zu tokens; the context of %u leaves room "
+                           "for %zu",
+                           begin.count, model->context, room - 1);
+    if (result == 0) {
+        token_list_append(&generation->prompt, begin.ids, begin.count);
+        if (begin.count > room)
+            generation->reply_limit = begin.count;
+        if (generation->probe == 0) {
+            reply_begin(generation->reply, begin.ids, begin.count);
+            usage->reply = begin.count;
+            usage->reserve = generation->reply_limit - begin.count;
+        }
+    }
+    token_list_free(&begin);
+    return result;
+}
+
+static void set_limits(struct generation *generation, const struct model *model,
+                       const struct generation_request *request)
+{
+    struct usage *usage = &generation->usage;
+    size_t room = model->context - generation->prompt.count;
+    generation->probe = request->probe < PROBE_MAX ? request->probe : PROBE_MAX;
+    generation->limited_by_context = request->max_tokens == 0 || request->max_tokens > room;
+    generation->reply_limit = generation->limited_by_context ? room : request->max_tokens;
+    usage->prompt = generation->prompt.count;
+    usage->context = model->context;
+    usage->reserve = generation->probe > 0 ? 0 : generation->reply_limit;
 }
 
 int generation_create(struct generation **out, const struct model *model,
                       const struct generation_request *request, struct error *error)
 {
     struct generation *generation = xcalloc(1, sizeof *generation);
-    struct usage *usage = &generation->usage;
-    segment_tokenize(&request->segments, model->tokenizer, &generation->prompt, usage->parts);
+    segment_tokenize(&request->segments, model->tokenizer, &generation->prompt,
+                     generation->usage.parts);
     if (check_prompt(generation, model, error) != 0) {
         generation_free(generation);
         return -1;
     }
-    size_t room = model->context - generation->prompt.count;
-    generation->limited_by_context = request->max_tokens == 0 || request->max_tokens > room;
-    generation->reply_limit = generation->limited_by_context ? room : request->max_tokens;
-    usage->prompt = generation->prompt.count;
-    usage->context = model->context;
-    usage->reserve = generation->reply_limit;
+    set_limits(generation, model, request);
     choose_ends(generation, model, request);
+    generation->afresh = begins_afresh(&request->segments);
+    generation->tokenizer = model->tokenizer;
+    generation->vocab = model->shape.vocab;
     generation->sampler = sampler_create(&request->sampling, model->shape.vocab);
-    generation->reply = reply_create(model->tokenizer, request->stops, request->stop_count,
-                                     begins_afresh(&request->segments));
+    generation->reply =
+        reply_create(model->tokenizer, request->stops, request->stop_count, generation->afresh);
+    if (force_begin(generation, model, request, error) != 0) {
+        generation_free(generation);
+        return -1;
+    }
     *out = generation;
     return 0;
 }
@@ -95,6 +168,8 @@ void generation_free(struct generation *generation)
 {
     if (generation == NULL)
         return;
+    probe_free(generation->choices, generation->choice_count);
+    kv_restore_free(generation->restore);
     sequence_free(generation->sequence);
     sampler_free(generation->sampler);
     reply_free(generation->reply);
@@ -102,6 +177,32 @@ void generation_free(struct generation *generation)
     token_list_free(&generation->banned);
     token_list_free(&generation->ends);
     free(generation);
+}
+
+bool generation_restore(struct generation *generation, struct kv_disk *disk)
+{
+    if (generation->looked || disk == NULL)
+        return false;
+    generation->looked = true;
+    generation->restore = kv_disk_restore(disk, generation->prompt.ids, generation->prompt.count);
+    if (generation->restore == NULL)
+        return false;
+    generation->state = GENERATION_RESTORE;
+    generation_restored(generation);
+    return true;
+}
+
+static size_t within(size_t tokens, size_t most)
+{
+    return tokens < most ? tokens : most;
+}
+
+void generation_restored(struct generation *generation)
+{
+    struct usage *usage = &generation->usage;
+    usage->prompt_done = within(kv_restore_done(generation->restore), usage->prompt);
+    usage->prompt_reused = usage->prompt_done;
+    usage->prompt_restored = within(kv_restore_read(generation->restore), usage->prompt_reused);
 }
 
 int generation_begin(struct generation *generation, struct kv_cache *cache, double now,
@@ -114,12 +215,28 @@ int generation_begin(struct generation *generation, struct kv_cache *cache, doub
         sequence_free(sequence);
         return -1;
     }
+    kv_restore_free(generation->restore);
+    generation->restore = NULL;
     generation->sequence = sequence;
-    generation->usage.prompt_reused = reused;
-    generation->usage.prompt_done = reused;
+    struct usage *usage = &generation->usage;
+    usage->prompt_reused = within(reused, usage->prompt);
+    usage->prompt_restored = within(usage->prompt_restored, usage->prompt_reused);
+    usage->prompt_done = usage->prompt_reused;
     generation->began = now;
     generation->state = GENERATION_PREFILL;
     return 0;
+}
+
+bool generation_is_complete(const struct generation *generation)
+{
+    return generation->probe == 0 && generation->usage.reply >= generation->reply_limit;
+}
+
+void generation_read(struct generation *generation, size_t count, double now)
+{
+    struct usage *usage = &generation->usage;
+    usage->prompt_done += within(count, usage->prompt - usage->prompt_done);
+    usage->prefill_seconds = now - generation->began;
 }
 
 static void enter_decode(struct generation *generation, double now)
@@ -129,12 +246,34 @@ static void enter_decode(struct generation *generation, double now)
     generation->state = GENERATION_DECODE;
 }
 
+static void take_choices(struct generation *generation, const float *logits)
+{
+    struct error error = {0};
+    const struct probe probe = {.tokenizer = generation->tokenizer,
+                                .before = generation->prompt.ids,
+                                .before_count = generation->prompt.count,
+                                .afresh = generation->afresh &&
+                                          generation->prompt.count == generation->usage.prompt};
+    generation->choices = xcalloc(generation->probe, sizeof *generation->choices);
+    generation->choice_count =
+        probe_choices(&probe, logits, generation->vocab, generation->choices, generation->probe);
+    if (generation->choice_count > 0) {
+        generation_finish(generation, STOP_LENGTH);
+        return;
+    }
+    error_set(&error, ERROR_DEVICE, "the model's output has no finite value to choose from");
+    generation_fail(generation, &error);
+}
+
 void generation_sample(struct generation *generation, const float *logits, double now)
 {
     if (generation->state == GENERATION_PREFILL)
         enter_decode(generation, now);
     generation->usage.decode_seconds = now - generation->began;
-
+    if (generation->probe > 0) {
+        take_choices(generation, logits);
+        return;
+    }
     size_t count;
     const int32_t *history = sequence_tokens(generation->sequence, &count);
     int32_t id = sampler_choose(generation->sampler, logits, history, count, generation->banned.ids,

@@ -4,7 +4,8 @@
  * Made on the interface's thread from a request, then owned by the engine thread. The struct is
  * open because scheduler and worker both move it along:
  *
- *     WAITING -> PREFILL -> DECODE -> OVER      (any -> OVER on cancel or failure)
+ *     WAITING (-> RESTORE -> WAITING) -> PREFILL -> DECODE -> OVER
+ *     any -> OVER on cancel or failure
  */
 #ifndef AIRO_INFER_GENERATION_H
 #define AIRO_INFER_GENERATION_H
@@ -16,6 +17,7 @@
 #include "engine/base/error.h"
 #include "engine/infer/event.h"
 #include "engine/infer/generator.h"
+#include "engine/infer/kv_disk.h"
 #include "engine/infer/reply.h"
 #include "engine/infer/sampler.h"
 #include "engine/infer/sequence.h"
@@ -23,6 +25,7 @@
 
 enum generation_state {
     GENERATION_WAITING, /* no pages yet: another prompt is being read, or the pool is full */
+    GENERATION_RESTORE, /* pages are being read from disk */
     GENERATION_PREFILL,
     GENERATION_DECODE,
     GENERATION_OVER, /* `reason` or `error` says why */
@@ -31,9 +34,17 @@ enum generation_state {
 struct generation {
     uint64_t id;
     enum generation_state state;
-    struct token_list prompt;
-    size_t reply_limit;      /* tokens */
-    bool limited_by_context; /* the context sets that limit, not the request */
+    struct token_list prompt;     /* and, after it, the reply's forced beginning */
+    uint32_t probe;               /* > 0: how many choices are wanted, and no reply */
+    bool afresh;                  /* the reply's first word loses its leading space */
+    struct token_choice *choices; /* a probe's result */
+    size_t choice_count;
+    const struct tokenizer *tokenizer; /* the model's */
+    uint32_t vocab;
+    size_t reply_limit;         /* tokens */
+    bool limited_by_context;    /* the context sets that limit, not the request */
+    struct kv_restore *restore; /* until the sequence has its pages */
+    bool looked;                /* for pages on disk */
     struct sequence *sequence;
     struct sampler *sampler;
     struct reply *reply;
@@ -52,10 +63,19 @@ int generation_create(struct generation **out, const struct model *model,
                       const struct generation_request *request, struct error *error);
 void generation_free(struct generation *generation);
 
+/* Looks for pages on disk that the cache lacks, once: RESTORE when there are some. */
+bool generation_restore(struct generation *generation, struct kv_disk *disk);
+/* They are being read: brings the counters up to date. */
+void generation_restored(struct generation *generation);
 /* Gives it a sequence and finds what the cache has: PREFILL. On error it is WAITING as before. */
 int generation_begin(struct generation *generation, struct kv_cache *cache, double now,
                      struct error *error);
-/* The row of logits after its last token: samples, moves on. The result may be OVER. */
+/* Its forced beginning is all that the reply may have: nothing is to be evaluated. */
+bool generation_is_complete(const struct generation *generation);
+/* `count` more tokens of its prompt have been evaluated. */
+void generation_read(struct generation *generation, size_t count, double now);
+/* The row of logits after its last token: samples (or takes a probe's choices), moves on. The
+ * result may be OVER. */
 void generation_sample(struct generation *generation, const float *logits, double now);
 
 void generation_finish(struct generation *generation, enum stop_reason reason);

@@ -28,7 +28,20 @@ struct generation_request {
                                * spells a special token stands for that token */
     size_t stop_count;
     bool ignore_eos; /* for benchmarks and `run --raw` on request */
+    /* The reply's forced beginning, or NULL: text ("Anna:"; best without a space at its end),
+     * tokenised as the first words of a reply. It comes as the first EVENT_TEXT, with its ids, and
+     * the reply goes on after it; it counts towards max_tokens; stops do not apply to it. */
+    const char *begin;
+    /* The same as exact ids, in place of `begin`; borrowed during start(). No special ones. */
+    const int32_t *begin_tokens;
+    size_t begin_count; /* 0: none */
+    /* 1 .. PROBE_MAX: no reply. What would follow the prompt (and its forced beginning) is
+     * evaluated, EVENT_CHOICES brings that many of the likeliest next tokens, and DONE follows
+     * (STOP_LENGTH). Evaluates one token when the rest is cached. */
+    uint32_t probe;
 };
+
+#define PROBE_MAX 64
 
 struct generator;
 
@@ -36,6 +49,12 @@ struct generator_ops {
     /* Exact token counts by part (parts [PARTS]) and in all. */
     int (*count)(struct generator *generator, const struct segment_list *segments, size_t *parts,
                  size_t *total, struct error *error);
+    /* The same without waiting: another thread counts, and EVENT_COUNT brings `parts` and `prompt`
+     * under this ticket (never equal to a generation's id). Takes the segments over; they are empty
+     * afterwards. One request of each slot waits at most: a newer one replaces it, and no event
+     * comes for the replaced one. Give each chat its own slot. */
+    void (*count_later)(struct generator *generator, struct segment_list *segments, uint32_t slot,
+                        uint64_t *ticket);
     /* Begins a reply; several may run at once. ERROR_INPUT when the prompt does not fit. */
     int (*start)(struct generator *generator, const struct generation_request *request,
                  uint64_t *generation, struct error *error);
@@ -48,6 +67,9 @@ struct generator_ops {
     /* NULL for generators without one (remote, fake without vocabulary). */
     const struct tokenizer *(*tokenizer)(struct generator *generator);
     uint32_t (*context)(struct generator *generator);
+    /* Bytes of keys and values that are still to be written to disk; free() does not wait for them.
+     * A program that answers once and ends waits until this is 0. */
+    uint64_t (*unsaved_bytes)(struct generator *generator);
     /* "vaquita", "CPU AVX-512 VNNI, 2 threads": for the gauge. Owned by the generator. */
     const char *(*model_name)(struct generator *generator);
     const char *(*backend_name)(struct generator *generator);
@@ -59,14 +81,25 @@ struct generator {
     const struct generator_ops *ops;
 };
 
+/* Where the keys and values of prompts and replies are kept between runs, so that a long prompt
+ * which was read once is there at once. */
+struct kv_disk_options {
+    const char *directory; /* made with mode 0700; other processes may use it too */
+    uint64_t cap_bytes;    /* of all files in it; the least recently used go first */
+};
+
 /* The local generator: takes the model over (closes it in free) and starts the engine thread. On
- * error the model is still the caller's. */
-int generator_local_open(struct generator **out, struct model *model, struct error *error);
+ * error the model is still the caller's. `disk` NULL or with a cap of 0: nothing is kept on disk. A
+ * directory that cannot be used is no error: nothing is kept then either. */
+int generator_local_open(struct generator **out, struct model *model,
+                         const struct kv_disk_options *disk, struct error *error);
 
 /* The scripted fake. Replies are taken from `script` in order, again from the first when used up;
  * "\n---\n" parts replies. Text comes out in pieces of a few characters, one piece each
  * `piece_ms` (0: as fast as next() is called); tokens are counted as one per 4 bytes. A reply
- * that begins with "!error " fails with the rest as its message. */
+ * that begins with "!error " fails with the rest as its message. A probe takes no reply; its
+ * choices are those of the part that begins with "!choices " (texts parted by '|', each half as
+ * likely as the one before), or else a fixed few; such a part is no reply. */
 struct generator *generator_fake_open(const char *script, unsigned piece_ms, uint32_t context);
 
 #endif

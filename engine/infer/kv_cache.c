@@ -256,6 +256,27 @@ int kv_cache_copy(struct kv_cache *cache, uint32_t from, uint32_t to, uint32_t t
                      cache->ops->last_error(cache->backend));
 }
 
+int kv_cache_export(const struct kv_cache *cache, uint32_t page, void *bytes, struct error *error)
+{
+    if (cache->ops->kv_export_page(cache->backend, page, bytes) == 0)
+        return 0;
+    return error_set(error, ERROR_DEVICE, "exporting a key/value page: %s",
+                     cache->ops->last_error(cache->backend));
+}
+
+int kv_cache_import(struct kv_cache *cache, uint32_t page, const void *bytes, struct error *error)
+{
+    if (cache->ops->kv_import_page(cache->backend, page, bytes) == 0)
+        return 0;
+    return error_set(error, ERROR_DEVICE, "importing a key/value page: %s",
+                     cache->ops->last_error(cache->backend));
+}
+
+uint64_t kv_cache_page_bytes(const struct kv_cache *cache)
+{
+    return cache->page_bytes;
+}
+
 uint32_t kv_cache_find(struct kv_cache *cache, uint32_t parent, const int32_t *ids)
 {
     uint32_t page = lookup(cache, parent, ids);

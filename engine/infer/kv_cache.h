@@ -52,6 +52,11 @@ uint32_t kv_cache_references(const struct kv_cache *cache, uint32_t page);
 int kv_cache_copy(struct kv_cache *cache, uint32_t from, uint32_t to, uint32_t tokens,
                   struct error *error);
 
+/* A page as bytes [page_bytes], in the backend's layout: kernels/backend.h. */
+int kv_cache_export(const struct kv_cache *cache, uint32_t page, void *bytes, struct error *error);
+int kv_cache_import(struct kv_cache *cache, uint32_t page, const void *bytes, struct error *error);
+uint64_t kv_cache_page_bytes(const struct kv_cache *cache);
+
 /* The full page with these ids [KV_PAGE_TOKENS] after `parent` (KV_NO_PAGE: position 0), retained
  * for the caller; or KV_NO_PAGE. */
 uint32_t kv_cache_find(struct kv_cache *cache, uint32_t parent, const int32_t *ids);

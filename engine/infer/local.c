@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/base/alloc.h"
+#include "engine/infer/counter.h"
 #include "engine/infer/generation.h"
 #include "engine/infer/generator.h"
 #include "engine/infer/worker.h"
@@ -12,6 +13,7 @@ struct local {
     struct model
         *model; /* the tokenizer and the sizes are immutable, the backend is the worker's */
     struct worker *worker;
+    struct counter *counter;
     uint64_t last_id;
     char *model_name, *backend_name;
 };
@@ -30,6 +32,14 @@ static int local_count(struct generator *generator, const struct segment_list *s
     *total = tokens.count;
     token_list_free(&tokens);
     return 0;
+}
+
+static void local_count_later(struct generator *generator, struct segment_list *segments,
+                              uint32_t slot, uint64_t *ticket)
+{
+    struct local *local = local_of(generator);
+    *ticket = ++local->last_id;
+    counter_add(local->counter, segments, slot, *ticket);
 }
 
 static int local_start(struct generator *generator, const struct generation_request *request,
@@ -79,9 +89,15 @@ static const char *local_backend_name(struct generator *generator)
     return local_of(generator)->backend_name;
 }
 
+static uint64_t local_unsaved_bytes(struct generator *generator)
+{
+    return worker_unsaved_bytes(local_of(generator)->worker);
+}
+
 static void local_free(struct generator *generator)
 {
     struct local *local = local_of(generator);
+    counter_close(local->counter);
     worker_close(local->worker);
     model_close(local->model);
     free(local->model_name);
@@ -91,6 +107,7 @@ static void local_free(struct generator *generator)
 
 static const struct generator_ops local_ops = {
     .count = local_count,
+    .count_later = local_count_later,
     .start = local_start,
     .next = local_next,
     .cancel = local_cancel,
@@ -99,6 +116,7 @@ static const struct generator_ops local_ops = {
     .context = local_context,
     .model_name = local_model_name,
     .backend_name = local_backend_name,
+    .unsaved_bytes = local_unsaved_bytes,
     .free = local_free,
 };
 
@@ -114,14 +132,17 @@ static char *name_of(const char *directory)
     return xstrndup(directory + begin, end - begin);
 }
 
-int generator_local_open(struct generator **out, struct model *model, struct error *error)
+int generator_local_open(struct generator **out, struct model *model,
+                         const struct kv_disk_options *disk, struct error *error)
 {
     struct local *local = xcalloc(1, sizeof *local);
     local->base.ops = &local_ops;
     local->model = model;
     local->model_name = name_of(model->directory != NULL ? model->directory : "");
     local->backend_name = xstrdup(model->ops->describe(model->backend));
-    if (worker_open(&local->worker, model, error) != 0) {
+    if (worker_open(&local->worker, model, disk, error) != 0 ||
+        counter_open(&local->counter, model->tokenizer, worker_events(local->worker), error) != 0) {
+        worker_close(local->worker);
         free(local->model_name);
         free(local->backend_name);
         free(local);

@@ -96,6 +96,19 @@ static void settle_cut(struct reply *reply)
     reply->settled = reply->released;
 }
 
+void reply_begin(struct reply *reply, const int32_t *ids, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        hold(reply, ids[i]);
+        strbuf_clear(&reply->scratch);
+        token_decoder_push(&reply->decoder, reply->tokenizer, ids[i], &reply->scratch);
+        decoded(reply, reply->decoder.pending_length == 0);
+        strbuf_add(&reply->text, reply->scratch.data, reply->scratch.length);
+        reply->released += reply->scratch.length;
+        settle(reply);
+    }
+}
+
 bool reply_push(struct reply *reply, int32_t id)
 {
     size_t before = reply->text.length;

@@ -22,6 +22,8 @@ struct reply *reply_create(const struct tokenizer *tokenizer, const char *const 
                            size_t stop_count, bool strip_leading_space);
 void reply_free(struct reply *reply);
 
+/* Ids that the reply begins with, whatever the stop strings say. */
+void reply_begin(struct reply *reply, const int32_t *ids, size_t count);
 /* One more id. True when a stop string ended the reply. */
 bool reply_push(struct reply *reply, int32_t id);
 /* The reply ends for another reason: releases what was held back. */

@@ -162,3 +162,8 @@ void scheduler_measure(struct scheduler *s, double seconds)
     double now = seconds / n;
     s->token_seconds = s->token_seconds > 0 ? 0.5 * s->token_seconds + 0.5 * now : now;
 }
+
+double scheduler_token_seconds(const struct scheduler *s)
+{
+    return s->token_seconds;
+}

@@ -39,4 +39,7 @@ const struct schedule *scheduler_next(struct scheduler *scheduler, struct genera
 /* How long the last batch took: the measure for the size of chunks. */
 void scheduler_measure(struct scheduler *scheduler, double seconds);
 
+/* Of evaluating one token of a prompt; 0: not measured yet. */
+double scheduler_token_seconds(const struct scheduler *scheduler);
+
 #endif

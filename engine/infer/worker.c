@@ -1,18 +1,19 @@
 #include "engine/infer/worker.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include "engine/base/alloc.h"
 #include "engine/infer/forward.h"
+#include "engine/infer/kv_disk.h"
 #include "engine/infer/scheduler.h"
+#include "engine/infer/thread.h"
 
 #define TEXT_INTERVAL_S  0.016
 #define USAGE_INTERVAL_S 0.050
+#define RESTORE_SLICE_S  0.020 /* of reading pages beside replies */
 
 enum command_kind { COMMAND_START, COMMAND_CANCEL, COMMAND_QUIT };
 
@@ -36,6 +37,7 @@ struct worker {
     const struct model *model;
     struct forward *forward;
     struct kv_cache *cache;
+    struct kv_disk *disk; /* NULL: nothing is kept */
     struct scheduler *scheduler;
     struct generation *running; /* in order of arrival */
     uint64_t evaluated;
@@ -65,6 +67,7 @@ static void fill_kv(const struct worker *worker, const struct generation *genera
     usage->kv_shared_bytes = shared * kv.page_bytes;
     usage->kv_free_bytes = (kv.pages - kv.held) * kv.page_bytes;
     usage->evaluated = worker->evaluated;
+    usage->kv_disk_stopped = worker->disk != NULL && kv_disk_stopped(worker->disk);
 }
 
 static void send_usage(struct worker *worker, struct generation *generation, enum event_kind kind)
@@ -105,9 +108,22 @@ static void send_due(struct worker *worker, struct generation *generation, doubl
     }
 }
 
+static void send_choices(struct worker *worker, struct generation *generation)
+{
+    struct event event = {.kind = EVENT_CHOICES,
+                          .generation = generation->id,
+                          .choices = generation->choices,
+                          .choice_count = generation->choice_count};
+    generation->choices = NULL;
+    generation->choice_count = 0;
+    event_queue_push(worker->events, &event);
+}
+
 static void send_end(struct worker *worker, struct generation *generation)
 {
     send_text(worker, generation);
+    if (generation->choice_count > 0)
+        send_choices(worker, generation);
     send_usage(worker, generation, generation->error.code != ERROR_NONE ? EVENT_ERROR : EVENT_DONE);
 }
 
@@ -127,11 +143,25 @@ static void send_command(struct worker *worker, enum command_kind kind,
     pthread_mutex_unlock(&worker->lock);
 }
 
+static bool idle(const struct worker *worker)
+{
+    return worker->running == NULL && (worker->disk == NULL || !kv_disk_ready(worker->disk));
+}
+
+/* From the thread that writes to disk: it can take more. */
+static void wake_up(void *user)
+{
+    struct worker *worker = user;
+    pthread_mutex_lock(&worker->lock);
+    pthread_cond_signal(&worker->wake);
+    pthread_mutex_unlock(&worker->lock);
+}
+
 /* All commands there are; waits for one when there is nothing else to do. */
 static struct command *take_commands(struct worker *worker)
 {
     pthread_mutex_lock(&worker->lock);
-    while (worker->commands == NULL && worker->running == NULL)
+    while (worker->commands == NULL && idle(worker))
         pthread_cond_wait(&worker->wake, &worker->lock);
     struct command *commands = worker->commands;
     worker->commands = NULL;
@@ -188,11 +218,20 @@ static bool any_in(const struct worker *worker, enum generation_state state)
  * on while other replies hold some. */
 static void admit(struct worker *worker)
 {
-    if (any_in(worker, GENERATION_PREFILL))
+    if (any_in(worker, GENERATION_PREFILL) || any_in(worker, GENERATION_RESTORE))
         return;
     for (struct generation *g = worker->running; g != NULL; g = g->next) {
         if (g->state != GENERATION_WAITING)
             continue;
+        send_text(worker, g); /* its forced beginning */
+        if (generation_is_complete(g)) {
+            generation_finish(g, STOP_LENGTH);
+            continue;
+        }
+        if (generation_restore(g, worker->disk)) {
+            send_usage(worker, g, EVENT_PROGRESS);
+            return;
+        }
         struct error error = {0};
         if (generation_begin(g, worker->cache, now_seconds(), &error) == 0) {
             send_usage(worker, g, EVENT_PROGRESS);
@@ -202,6 +241,25 @@ static void admit(struct worker *worker)
             return;
         generation_fail(g, &error);
     }
+}
+
+/* Some pages from disk for the prompt that waits for them; all there are when nothing else runs,
+ * but never for long. */
+static void restore_some(struct worker *worker)
+{
+    double began = now_seconds();
+    struct generation *g = worker->running;
+    while (g != NULL && g->state != GENERATION_RESTORE)
+        g = g->next;
+    if (g == NULL)
+        return;
+    bool more = true;
+    while (more && !atomic_load(&worker->interrupt) && now_seconds() - began < RESTORE_SLICE_S)
+        more = kv_restore_step(g->restore, &worker->interrupt);
+    generation_restored(g);
+    send_usage(worker, g, EVENT_PROGRESS);
+    if (!more)
+        g->state = GENERATION_WAITING;
 }
 
 /* The batch has been evaluated: its tokens count, and those with logits get their next one. */
@@ -215,8 +273,7 @@ static void settle_batch(struct worker *worker, const struct schedule *schedule,
         struct generation *g = entry->generation;
         sequence_advance(g->sequence, entry->count);
         if (g->state == GENERATION_PREFILL) {
-            g->usage.prompt_done += entry->count;
-            g->usage.prefill_seconds = now - g->began;
+            generation_read(g, entry->count, now);
             send_usage(worker, g, EVENT_PROGRESS);
         }
         if (entry->wants_head) {
@@ -250,6 +307,17 @@ static void run_batch(struct worker *worker)
         generation_fail(schedule->entries[i].generation, &error);
 }
 
+/* What it has evaluated is worth keeping, unless the backend failed. */
+static void remember(struct worker *worker, const struct generation *generation)
+{
+    if (worker->disk == NULL || generation->sequence == NULL ||
+        generation->error.code != ERROR_NONE)
+        return;
+    kv_disk_remember(worker->disk, sequence_tokens(generation->sequence, NULL),
+                     sequence_done(generation->sequence),
+                     scheduler_token_seconds(worker->scheduler));
+}
+
 /* Sends the last events of those that are over and frees them; their pages stay in the cache. */
 static void collect(struct worker *worker)
 {
@@ -260,6 +328,7 @@ static void collect(struct worker *worker)
             link = &g->next;
             continue;
         }
+        remember(worker, g);
         send_end(worker, g);
         *link = g->next;
         generation_free(g);
@@ -271,9 +340,12 @@ static void *worker_run(void *argument)
     struct worker *worker = argument;
     while (obey(worker, take_commands(worker))) {
         collect(worker);
+        restore_some(worker);
         admit(worker);
         run_batch(worker);
         collect(worker);
+        if (worker->running == NULL && worker->disk != NULL)
+            kv_disk_work(worker->disk);
     }
     return NULL;
 }
@@ -291,6 +363,7 @@ static void free_worker(struct worker *worker)
         generation_free(c->generation);
         free(c);
     }
+    kv_disk_close(worker->disk);
     scheduler_free(worker->scheduler);
     kv_cache_close(worker->cache);
     forward_close(worker->forward);
@@ -300,24 +373,8 @@ static void free_worker(struct worker *worker)
     free(worker);
 }
 
-/* Signals are for the interface's thread; only those that a thread causes itself reach this one. */
-static int start_thread(struct worker *worker, struct error *error)
-{
-    sigset_t blocked, before;
-    sigfillset(&blocked);
-    static const int own[] = {SIGBUS, SIGSEGV, SIGFPE, SIGILL, SIGABRT, SIGTRAP};
-    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
-        sigdelset(&blocked, own[i]);
-    pthread_sigmask(SIG_SETMASK, &blocked, &before);
-    int failed = pthread_create(&worker->thread, NULL, worker_run, worker);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (failed != 0)
-        return error_set(error, ERROR_SYSTEM, "cannot start the engine thread: %s",
-                         strerror(failed));
-    return 0;
-}
-
-int worker_open(struct worker **out, struct model *model, struct error *error)
+int worker_open(struct worker **out, struct model *model, const struct kv_disk_options *disk,
+                struct error *error)
 {
     struct worker *worker = xcalloc(1, sizeof *worker);
     pthread_mutex_init(&worker->lock, NULL);
@@ -328,8 +385,13 @@ int worker_open(struct worker **out, struct model *model, struct error *error)
     if (event_queue_open(&worker->events, error) != 0 ||
         forward_open(&worker->forward, model, error) != 0 ||
         kv_cache_open(&worker->cache, model,
-                      model_pool_pages(model->ops, &model->shape, model->kv_type), error) != 0 ||
-        start_thread(worker, error) != 0) {
+                      model_pool_pages(model->ops, &model->shape, model->kv_type), error) != 0) {
+        free_worker(worker);
+        return -1;
+    }
+    if (disk != NULL && disk->cap_bytes > 0)
+        kv_disk_open(&worker->disk, disk, model, worker->cache, wake_up, worker, NULL);
+    if (thread_start(&worker->thread, worker_run, worker, "engine", error) != 0) {
         free_worker(worker);
         return -1;
     }
@@ -354,6 +416,11 @@ void worker_start(struct worker *worker, struct generation *generation)
 void worker_cancel(struct worker *worker, uint64_t id)
 {
     send_command(worker, COMMAND_CANCEL, NULL, id);
+}
+
+uint64_t worker_unsaved_bytes(struct worker *worker)
+{
+    return worker->disk != NULL ? kv_disk_unsaved_bytes(worker->disk) : 0;
 }
 
 struct event_queue *worker_events(struct worker *worker)

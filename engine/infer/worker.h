@@ -20,13 +20,16 @@ struct worker;
 
 /* Makes the key/value pool and starts the thread. The model is borrowed until worker_close, and
  * its backend is the worker's alone. */
-int worker_open(struct worker **out, struct model *model, struct error *error);
+int worker_open(struct worker **out, struct model *model, const struct kv_disk_options *disk,
+                struct error *error);
 /* Stops everything, waits for the thread (well under a second), frees. */
 void worker_close(struct worker *worker);
 
 /* Takes the generation over; its id must be set. */
 void worker_start(struct worker *worker, struct generation *generation);
 void worker_cancel(struct worker *worker, uint64_t id);
+/* Still to be written to disk. Any thread. */
+uint64_t worker_unsaved_bytes(struct worker *worker);
 struct event_queue *worker_events(struct worker *worker);
 
 #endif

@@ -126,6 +126,8 @@ static int cpu_open(struct backend **out, const struct backend_shape *shape,
     backend->threads = thread_pool_threads(backend->pool);
     snprintf(backend->description, sizeof backend->description, "CPU %s, %u thread%s",
              kernels->label, backend->threads, backend->threads == 1 ? "" : "s");
+    snprintf(backend->kv_format, sizeof backend->kv_format, "cpu %d %s", CPU_KV_LAYOUT,
+             kernels->name);
     *out = backend;
     return 0;
 }
@@ -138,6 +140,11 @@ static const char *cpu_describe(const struct backend *backend)
 static const char *cpu_last_error(const struct backend *backend)
 {
     return backend->last_error;
+}
+
+static const char *cpu_kv_format(const struct backend *backend)
+{
+    return backend->kv_format;
 }
 
 static void cpu_memory(const struct backend *backend, struct backend_memory *out)
@@ -190,6 +197,9 @@ const struct backend_ops *backend_cpu(void)
         .kv_page_bytes = cpu_kv_page_bytes,
         .kv_create = cpu_kv_create,
         .kv_copy_page = cpu_kv_copy_page,
+        .kv_format = cpu_kv_format,
+        .kv_export_page = cpu_kv_export_page,
+        .kv_import_page = cpu_kv_import_page,
         .buffer_create = cpu_buffer_create,
         .embed = cpu_embed,
         .norm_qkv = cpu_norm_qkv,

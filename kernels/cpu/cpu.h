@@ -184,6 +184,7 @@ struct backend {
     struct cpu_scratch scratch;
     bool ready; /* load_done has passed */
     uint64_t weight_bytes, kv_bytes, scratch_bytes;
+    char kv_format[48];
     char description[96];
     char last_error[256];
 };
@@ -237,6 +238,10 @@ uint64_t cpu_kv_page_bytes(const struct backend_shape *shape, enum kv_type type)
 int cpu_kv_create(struct backend *backend, enum kv_type type, uint32_t pages,
                   struct backend_error *error);
 void cpu_kv_free(struct cpu_kv *kv);
+/* Counts up when what a page's bytes mean changes. */
+#define CPU_KV_LAYOUT 1
+int cpu_kv_export_page(const struct backend *backend, uint32_t page, void *bytes);
+int cpu_kv_import_page(struct backend *backend, uint32_t page, const void *bytes);
 int cpu_kv_copy_page(struct backend *backend, uint32_t from, uint32_t to, uint32_t tokens);
 /* Writes one position's key and value of one head. */
 void cpu_kv_write(const struct cpu_kv *kv, const struct cpu_kernels *kernels, uint32_t layer,

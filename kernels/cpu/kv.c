@@ -167,3 +167,26 @@ int cpu_kv_copy_page(struct backend *backend, uint32_t from, uint32_t to, uint32
         }
     return 0;
 }
+
+/* Layer by layer, each as it lies in memory. */
+int cpu_kv_export_page(const struct backend *backend, uint32_t page, void *bytes)
+{
+    const struct cpu_kv *kv = &backend->kv;
+    if (page >= kv->pages)
+        return -1;
+    for (uint32_t layer = 0; layer < kv->layers; layer++)
+        memcpy((uint8_t *)bytes + layer * kv->page_bytes, kv->data[layer] + page * kv->page_bytes,
+               kv->page_bytes);
+    return 0;
+}
+
+int cpu_kv_import_page(struct backend *backend, uint32_t page, const void *bytes)
+{
+    const struct cpu_kv *kv = &backend->kv;
+    if (page >= kv->pages)
+        return -1;
+    for (uint32_t layer = 0; layer < kv->layers; layer++)
+        memcpy(kv->data[layer] + page * kv->page_bytes,
+               (const uint8_t *)bytes + layer * kv->page_bytes, kv->page_bytes);
+    return 0;
+}

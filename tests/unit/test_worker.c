@@ -53,7 +53,7 @@ static struct session session_of(struct model *model)
 {
     struct session session = {.model = model};
     struct error error = {0};
-    assert_int_equal(generator_local_open(&session.generator, model, &error), 0);
+    assert_int_equal(generator_local_open(&session.generator, model, NULL, &error), 0);
     return session;
 }
 

@@ -101,6 +101,34 @@ static int toy_copy_page(struct backend *b, uint32_t from, uint32_t to, uint32_t
     return 0;
 }
 
+static const char *toy_kv_format(const struct backend *b)
+{
+    (void)b;
+    return "toy 1";
+}
+
+static int toy_export_page(const struct backend *b, uint32_t page, void *bytes)
+{
+    size_t row = KV_PAGE_TOKENS * sizeof(uint64_t);
+    if (page >= b->pages || b->shape.layers * row > b->shape.ffn)
+        return -1;
+    memset(bytes, 0x5A, b->shape.ffn);
+    for (uint32_t layer = 0; layer < b->shape.layers; layer++)
+        memcpy((char *)bytes + layer * row, slot(b, layer, page, 0), row);
+    return 0;
+}
+
+static int toy_import_page(struct backend *b, uint32_t page, const void *bytes)
+{
+    size_t row = KV_PAGE_TOKENS * sizeof(uint64_t);
+    if (page >= b->pages || b->shape.layers * row > b->shape.ffn)
+        return -1;
+    for (uint32_t layer = 0; layer < b->shape.layers; layer++)
+        memcpy(slot(b, layer, page, 0), (const char *)bytes + layer * row, row);
+    atomic_fetch_add(&b->control.imports, 1);
+    return 0;
+}
+
 static int toy_buffer_create(struct backend *b, uint32_t cols, struct backend_buffer **out,
                              struct backend_error *error)
 {
@@ -220,6 +248,9 @@ static const struct backend_ops toy_ops = {
     .kv_page_bytes = toy_page_bytes,
     .kv_create = toy_kv_create,
     .kv_copy_page = toy_copy_page,
+    .kv_format = toy_kv_format,
+    .kv_export_page = toy_export_page,
+    .kv_import_page = toy_import_page,
     .buffer_create = toy_buffer_create,
     .embed = toy_embed,
     .norm_qkv = toy_norm_qkv,

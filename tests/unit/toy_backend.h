@@ -28,6 +28,7 @@ struct toy_control {
     atomic_uint rows;      /* rows embedded so far */
     atomic_uint widest;    /* the largest batch so far */
     atomic_uint copies;    /* pages copied so far */
+    atomic_uint imports;   /* pages imported so far */
 };
 
 /* The model owns the backend; free it with model_close or toy_model_free. */
