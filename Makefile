@@ -138,11 +138,14 @@ bench: $(BUILD)/airo $(BENCH_BIN)
 SHARE = $(DESTDIR)$(PREFIX)/share/airo
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)/themes $(SHARE)/prompts/templates \
-	  $(SHARE)/prompts/samples $(SHARE)/models/vaquita
+	  $(SHARE)/prompts/samples $(SHARE)/prompts/scenes $(SHARE)/prompts/characters \
+	  $(SHARE)/models/vaquita
 	install -m 755 $(BUILD)/airo $(DESTDIR)$(PREFIX)/bin/airo
 	install -m 644 themes/*.ini $(SHARE)/themes
 	install -m 644 prompts/templates/*.ini $(SHARE)/prompts/templates
 	install -m 644 prompts/samples/* $(SHARE)/prompts/samples
+	install -m 644 prompts/scenes/* $(SHARE)/prompts/scenes
+	install -m 644 prompts/characters/* $(SHARE)/prompts/characters
 	install -m 644 $(filter-out models/vaquita/recipe models/vaquita/eval,$(wildcard models/vaquita/*)) $(SHARE)/models/vaquita
 	install -m 644 tui/airo.ini $(SHARE)/airo.ini
 uninstall:

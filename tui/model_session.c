@@ -247,8 +247,10 @@ int model_session_follow(struct model_session *session, uint64_t generation, rep
 
 struct prompt_style settings_style(const struct settings *settings)
 {
-    return (struct prompt_style){settings->system, settings->ask_source, settings->no_making_up,
-                                 settings->plain_format};
+    return (struct prompt_style){.system = settings->system,
+                                 .ask_source = settings->ask_source,
+                                 .no_making_up = settings->no_making_up,
+                                 .plain_format = settings->plain_format};
 }
 
 static void say(const char *text)

@@ -5,6 +5,7 @@
 
 #include "engine/base/alloc.h"
 #include "engine/chat/defuse.h"
+#include "engine/chat/prompt_scene.h"
 
 /*
  * conversation -> turns -> pieces of the template -> segments
@@ -20,7 +21,18 @@ struct builder {
     const struct prompt_style *style;
     struct prompt_notes *notes;
     struct error *error;
-    bool begun; /* the first turn is down */
+    struct strbuf system, scene, after; /* see prompt_scene.h */
+    struct pinned *pinned;
+    size_t pinned_count;
+    bool begun;     /* the first turn is down */
+    bool in_reply;  /* the last thing put is a reply's text, of one or more bytes */
+    bool line_open; /* ... which does not end in a line break */
+};
+
+/* A document of a turn that is left out. */
+struct pinned {
+    const struct document *document;
+    int index; /* in its own list */
 };
 
 /* Where a piece of content stands, for its segments and for notes. */
@@ -36,26 +48,10 @@ struct turn {
     const struct document_list *documents; /* NULL: none */
     enum segment_part part;
     int owner;
+    bool last; /* no user turn follows */
 };
 
 /* --- notes ------------------------------------------------------------------------------------ */
-
-static void notes_add(struct prompt_notes *notes, char *line)
-{
-    if (notes->count == notes->capacity) {
-        notes->capacity = notes->capacity ? 2 * notes->capacity : 8;
-        notes->lines = xreallocarray(notes->lines, notes->capacity, sizeof *notes->lines);
-    }
-    notes->lines[notes->count++] = line;
-}
-
-void prompt_notes_free(struct prompt_notes *notes)
-{
-    for (size_t i = 0; i < notes->count; i++)
-        free(notes->lines[i]);
-    free(notes->lines);
-    *notes = (struct prompt_notes){0};
-}
 
 struct note_target {
     struct prompt_notes *notes;
@@ -66,10 +62,10 @@ static void note_marker(void *user, size_t line, const char *marker)
 {
     const struct note_target *target = user;
     if (target->notes->count < PROMPT_NOTES_MAX - 1)
-        notes_add(target->notes, xasprintf("%s line %zu: %s", target->name, line, marker));
+        prompt_note_line(target->notes, xasprintf("%s line %zu: %s", target->name, line, marker));
     else if (target->notes->count == PROMPT_NOTES_MAX - 1)
-        notes_add(target->notes,
-                  xasprintf("%s line %zu: %s, and more", target->name, line, marker));
+        prompt_note_line(target->notes,
+                         xasprintf("%s line %zu: %s, and more", target->name, line, marker));
 }
 
 /* --- text ------------------------------------------------------------------------------------- */
@@ -140,36 +136,65 @@ static bool has_documents(const struct turn *turn)
     return false;
 }
 
-static void put_instruction(struct builder *builder, const struct turn *turn)
+static void put_own_documents(struct builder *builder, const struct turn *turn)
+{
+    for (size_t i = 0; turn->documents != NULL && i < turn->documents->count; i++)
+        if (turn->documents->items[i].enabled)
+            put_block(builder, &turn->documents->items[i], (int)i);
+}
+
+/* What the first turn has before its own: documents of turns that are left out. */
+static bool put_documents(struct builder *builder, const struct turn *turn, bool first)
+{
+    size_t pinned = first ? builder->pinned_count : 0;
+    if (pinned == 0 && !has_documents(turn))
+        return false;
+    for (size_t i = 0; i < pinned; i++)
+        put_block(builder, builder->pinned[i].document, builder->pinned[i].index);
+    put_own_documents(builder, turn);
+    return true;
+}
+
+static void put_scene(struct builder *builder, const struct turn *turn)
+{
+    const struct place place = {PART_SCENE, -1, "scene"};
+    put_content(builder, &place, false, strbuf_text(&builder->scene), builder->scene.length);
+    if (turn->length > 0 || has_documents(turn) || builder->pinned_count > 0)
+        put_line(builder, &place, "\n\n");
+}
+
+static void put_after(struct builder *builder, const struct turn *turn)
+{
+    const struct place place = {PART_SCENE, -1, "scene, after the history,"};
+    if (!turn->last || builder->after.length == 0)
+        return;
+    put_line(builder, &place, "\n\n");
+    put_content(builder, &place, false, builder->after.data, builder->after.length);
+}
+
+static void put_instruction(struct builder *builder, const struct turn *turn, bool first)
 {
     const struct place place = {turn->part, turn->owner, "your message"};
     const struct prompt_style *style = builder->style;
     size_t length = without_newlines(turn->text, turn->length);
-    if (!has_documents(turn)) {
-        put_content(builder, &place, false, turn->text, length);
-        if (style->plain_format)
-            put_line(builder, &place, " PLAINFORMAT");
-        return;
-    }
-    for (size_t i = 0; i < turn->documents->count; i++)
-        if (turn->documents->items[i].enabled)
-            put_block(builder, &turn->documents->items[i], (int)i);
-    put_line(builder, &place, "BEGININSTRUCTION\n");
+    if (first && style->scene != NULL)
+        put_scene(builder, turn);
+    bool closed = put_documents(builder, turn, first);
+    if (closed)
+        put_line(builder, &place, "BEGININSTRUCTION\n");
     put_content(builder, &place, false, turn->text, length);
-    if (style->ask_source)
+    if (closed && style->ask_source)
         put_line(builder, &place, " Source?");
-    if (style->no_making_up)
+    if (closed && style->no_making_up)
         put_line(builder, &place, " Don't make up answers if you don't know.");
-    put_line(builder, &place, "\nENDINSTRUCTION");
+    if (!closed && style->plain_format)
+        put_line(builder, &place, " PLAINFORMAT");
+    put_after(builder, turn);
+    if (closed)
+        put_line(builder, &place, "\nENDINSTRUCTION");
 }
 
 /* --- turns ------------------------------------------------------------------------------------ */
-
-static const char *system_line(const struct builder *builder)
-{
-    const char *set = builder->style->system;
-    return set != NULL ? set : chat_template_system(builder->template);
-}
 
 static int put_special(struct builder *builder, const struct place *place,
                        const struct template_piece *piece)
@@ -194,19 +219,18 @@ static int put_special(struct builder *builder, const struct place *place,
 }
 
 static int put_piece(struct builder *builder, const struct template_piece *piece,
-                     const struct place *place, const struct turn *turn)
+                     const struct place *place, const struct turn *turn, bool first)
 {
-    const char *line = system_line(builder);
     const struct place system = {PART_SYSTEM, -1, "system text"};
     switch (piece->kind) {
     case PIECE_TEXT:
         put_template(builder, place, piece->text, piece->length);
         return 0;
     case PIECE_SYSTEM:
-        put_content(builder, &system, false, line, strlen(line));
+        put_content(builder, &system, false, strbuf_text(&builder->system), builder->system.length);
         return 0;
     case PIECE_INSTRUCTION:
-        put_instruction(builder, turn);
+        put_instruction(builder, turn, first);
         return 0;
     case PIECE_REPLY:
         return 0;
@@ -221,18 +245,20 @@ static int put_piece(struct builder *builder, const struct template_piece *piece
 /* All of a turn but the reply. What stands before the system line, or is it, is the system part. */
 static int put_turn(struct builder *builder, const struct turn *turn)
 {
-    enum template_turn form = builder->begun                    ? TURN_NEXT
-                              : system_line(builder)[0] != '\0' ? TURN_FIRST
-                                                                : TURN_FIRST_BARE;
+    enum template_turn form = builder->begun               ? TURN_NEXT
+                              : builder->system.length > 0 ? TURN_FIRST
+                                                           : TURN_FIRST_BARE;
     size_t count;
     const struct template_piece *pieces = chat_template_pieces(builder->template, form, &count);
     const struct place own = {turn->part, turn->owner, "your message"};
     const struct place system = {PART_SYSTEM, -1, "system text"};
     bool before_system = form == TURN_FIRST;
     builder->begun = true;
+    builder->in_reply = false;
     for (size_t i = 0; i < count; i++) {
         bool in_system = before_system || pieces[i].kind == PIECE_BOS;
-        if (put_piece(builder, &pieces[i], in_system ? &system : &own, turn) != 0)
+        if (put_piece(builder, &pieces[i], in_system ? &system : &own, turn, form != TURN_NEXT) !=
+            0)
             return -1;
         before_system = before_system && pieces[i].kind != PIECE_SYSTEM;
     }
@@ -242,7 +268,7 @@ static int put_turn(struct builder *builder, const struct turn *turn)
 static int put_reply(struct builder *builder, const struct message *message)
 {
     const struct place place = {PART_HISTORY, message->id, "an earlier reply"};
-    const struct turn empty = {"", 0, NULL, PART_HISTORY, message->id};
+    const struct turn empty = {"", 0, NULL, PART_HISTORY, message->id, false};
     if (!builder->begun && put_turn(builder, &empty) != 0)
         return -1;
     if (message->tokens.count > 0)
@@ -251,16 +277,166 @@ static int put_reply(struct builder *builder, const struct message *message)
     else
         put_content(builder, &place, chat_template_reply_fresh(builder->template),
                     strbuf_text(&message->text), message->text.length);
+    builder->in_reply = message->text.length > 0;
+    builder->line_open = builder->in_reply && message->text.data[message->text.length - 1] != '\n';
     return 0;
 }
 
-static int put_message(struct builder *builder, const struct message *message)
+static int put_message(struct builder *builder, const struct message *message, bool last)
 {
     if (message->role == ROLE_ASSISTANT)
         return put_reply(builder, message);
-    const struct turn turn = {strbuf_text(&message->text), message->text.length,
-                              &message->documents, PART_HISTORY, message->id};
+    const struct turn turn = {strbuf_text(&message->text),
+                              message->text.length,
+                              &message->documents,
+                              PART_HISTORY,
+                              message->id,
+                              last};
     return put_turn(builder, &turn);
+}
+
+static void put_prefix(struct builder *builder)
+{
+    const struct place place = {PART_SCENE, -1, "the speaker"};
+    const char *prefix = builder->style->prefix;
+    struct strbuf text = {0};
+    if (builder->in_reply && builder->line_open)
+        strbuf_putc(&text, '\n');
+    strbuf_puts(&text, prefix);
+    put_content(builder, &place, !builder->in_reply && chat_template_reply_fresh(builder->template),
+                text.data, text.length);
+    strbuf_free(&text);
+}
+
+/* --- turns that are left out ------------------------------------------------------------------ */
+
+/* The messages of the path, and which of them are put. */
+struct path {
+    const struct conversation *conversation;
+    int *ids;
+    size_t count, turns, skipped_turns;
+    size_t first;     /* the first message that is put */
+    size_t last_user; /* the last user message; `count` when there is none or a draft follows */
+};
+
+static const struct message *path_message(const struct path *path, size_t i)
+{
+    return path->conversation->items[path->ids[i]];
+}
+
+static bool begins_turn(const struct path *path, size_t i)
+{
+    return i == 0 || path_message(path, i)->role == ROLE_USER;
+}
+
+static void path_open(struct path *path, const struct conversation *conversation, size_t skip_turns,
+                      bool draft)
+{
+    size_t turn = 0;
+    *path = (struct path){.conversation = conversation};
+    path->ids = xcalloc(conversation != NULL ? conversation->count : 0, sizeof *path->ids);
+    path->count = conversation != NULL && conversation->count > 0
+                      ? conversation_path(conversation, path->ids)
+                      : 0;
+    for (size_t i = 0; i < path->count; i++)
+        path->turns += begins_turn(path, i);
+    size_t most = draft || path->turns == 0 ? path->turns : path->turns - 1;
+    path->skipped_turns = skip_turns < most ? skip_turns : most;
+    path->last_user = path->count;
+    for (size_t i = 0; i < path->count; i++) {
+        turn += begins_turn(path, i);
+        path->first += turn <= path->skipped_turns;
+        if (!draft && path_message(path, i)->role == ROLE_USER)
+            path->last_user = i;
+    }
+}
+
+size_t prompt_turns(const struct conversation *conversation)
+{
+    struct path path;
+    path_open(&path, conversation, 0, false);
+    free(path.ids);
+    return path.turns;
+}
+
+static bool has_document(const struct document_list *list, const struct document *document)
+{
+    for (size_t i = 0; list != NULL && i < list->count; i++) {
+        const struct document *other = &list->items[i];
+        if (other->enabled && other->length == document->length &&
+            strcmp(other->name, document->name) == 0 &&
+            memcmp(other->text, document->text, document->length) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Whether a later turn carries the document itself, left out or not. */
+static bool comes_again(const struct path *path, size_t from, const struct document_list *documents,
+                        const struct document *document)
+{
+    for (size_t i = from; i < path->count; i++)
+        if (has_document(&path_message(path, i)->documents, document))
+            return true;
+    return has_document(documents, document);
+}
+
+static void pin_documents(struct builder *builder, const struct path *path,
+                          const struct document_list *documents)
+{
+    for (size_t i = 0; i < path->first; i++) {
+        const struct document_list *list = &path_message(path, i)->documents;
+        for (size_t k = 0; k < list->count; k++) {
+            if (!list->items[k].enabled || comes_again(path, i + 1, documents, &list->items[k]))
+                continue;
+            builder->pinned =
+                xreallocarray(builder->pinned, builder->pinned_count + 1, sizeof *builder->pinned);
+            builder->pinned[builder->pinned_count++] = (struct pinned){&list->items[k], (int)k};
+        }
+    }
+}
+
+/* --- the whole -------------------------------------------------------------------------------- */
+
+static void note_path(struct builder *builder, const struct path *path)
+{
+    struct prompt_report *report = &builder->notes->report;
+    report->turns = path->turns;
+    report->skipped_turns = path->skipped_turns;
+    report->pinned_documents = builder->pinned_count;
+    if (path->skipped_turns > 0)
+        prompt_note_left_out(builder->notes, xasprintf("%zu of %zu turns, the oldest: no room",
+                                                       path->skipped_turns, path->turns));
+}
+
+static void gather(struct builder *builder, const struct path *path, const char *draft)
+{
+    const struct prompt_style *style = builder->style;
+    const struct prompt_talk talk = {path->conversation, path->ids, path->count, draft};
+    const char *own =
+        style->system != NULL ? style->system : chat_template_system(builder->template);
+    prompt_scene_system(style, own, &builder->system);
+    prompt_scene_after(style, &builder->after);
+    if (style->scene != NULL)
+        prompt_scene_text(style, &talk, builder->tokenizer, builder->notes, &builder->scene);
+}
+
+static int put_all(struct builder *builder, const struct path *path, const char *draft,
+                   const struct document_list *documents)
+{
+    const struct turn empty = {"", 0, NULL, PART_DRAFT, -1, true};
+    int result = 0;
+    for (size_t i = path->first; i < path->count && result == 0; i++)
+        result = put_message(builder, path_message(path, i), i == path->last_user);
+    if (result == 0 && draft != NULL) {
+        const struct turn turn = {draft, strlen(draft), documents, PART_DRAFT, -1, true};
+        result = put_turn(builder, &turn);
+    }
+    if (result == 0 && !builder->begun && builder->style->scene != NULL)
+        result = put_turn(builder, &empty);
+    if (result == 0 && builder->style->prefix != NULL)
+        put_prefix(builder);
+    return result;
 }
 
 int prompt_build(struct segment_list *out, const struct chat_template *template,
@@ -268,16 +444,23 @@ int prompt_build(struct segment_list *out, const struct chat_template *template,
                  const char *draft, const struct document_list *documents,
                  const struct prompt_style *style, struct prompt_notes *notes, struct error *error)
 {
-    struct builder builder = {out, template, tokenizer, style, notes, error, false};
-    size_t messages = conversation != NULL ? conversation->count : 0;
-    int *path = xcalloc(messages, sizeof *path);
-    size_t count = messages > 0 ? conversation_path(conversation, path) : 0;
-    int result = 0;
-    for (size_t i = 0; i < count && result == 0; i++)
-        result = put_message(&builder, conversation->items[path[i]]);
-    free(path);
-    if (result != 0 || draft == NULL)
-        return result;
-    const struct turn turn = {draft, strlen(draft), documents, PART_DRAFT, -1};
-    return put_turn(&builder, &turn);
+    struct builder builder = {.out = out,
+                              .template = template,
+                              .tokenizer = tokenizer,
+                              .style = style,
+                              .notes = notes,
+                              .error = error};
+    struct path path;
+    path_open(&path, conversation, style->skip_turns, draft != NULL);
+    pin_documents(&builder, &path, documents);
+    gather(&builder, &path, draft);
+    if (notes != NULL)
+        note_path(&builder, &path);
+    int result = put_all(&builder, &path, draft, documents);
+    strbuf_free(&builder.system);
+    strbuf_free(&builder.scene);
+    strbuf_free(&builder.after);
+    free(builder.pinned);
+    free(path.ids);
+    return result;
 }
