@@ -102,12 +102,13 @@ static bool key_stands(const char *text, size_t length, const char *key, size_t 
     return false;
 }
 
-/* The first key of the list in the text, SIZE_MAX if none. */
+/* The first key of the list in the text, SIZE_MAX if none. Adds to *work. */
 static size_t find_key(const struct lore_entry *entry, char *const *keys, size_t count,
-                       const struct folded *text)
+                       const struct folded *text, size_t *work)
 {
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && *work < LORE_WORK_MAX; i++) {
         bool stands;
+        *work += text->exact_length;
         if (entry->case_sensitive) {
             stands = key_stands(text->exact, text->exact_length, keys[i], strlen(keys[i]));
         } else {
@@ -129,6 +130,7 @@ struct scan {
     struct folded *texts; /* of this round */
     size_t text_count;
     bool *fired; /* by entry */
+    size_t work; /* bytes looked through so far */
     struct lore_hits *out;
     lore_count_tokens count_tokens;
     void *user;
@@ -144,11 +146,11 @@ static void add_hit(struct scan *scan, size_t entry, const char *key, int messag
         parent, LORE_FIRED, scan->count_tokens(scan->user, content, strlen(content))};
 }
 
-static bool any_secondary(const struct scan *scan, const struct lore_entry *entry)
+static bool any_secondary(struct scan *scan, const struct lore_entry *entry)
 {
     for (size_t i = 0; i < scan->text_count; i++)
-        if (find_key(entry, entry->secondary_keys, entry->secondary_count, &scan->texts[i]) !=
-            SIZE_MAX)
+        if (find_key(entry, entry->secondary_keys, entry->secondary_count, &scan->texts[i],
+                     &scan->work) != SIZE_MAX)
             return true;
     return false;
 }
@@ -157,7 +159,7 @@ static void try_entry(struct scan *scan, size_t index)
 {
     const struct lore_entry *entry = &scan->book->entries[index];
     for (size_t i = 0; i < scan->text_count; i++) {
-        size_t key = find_key(entry, entry->keys, entry->key_count, &scan->texts[i]);
+        size_t key = find_key(entry, entry->keys, entry->key_count, &scan->texts[i], &scan->work);
         if (key == SIZE_MAX)
             continue;
         if (!entry->selective || entry->secondary_count == 0 || any_secondary(scan, entry))
@@ -264,14 +266,18 @@ static void keep_budget(struct scan *scan)
         }
 }
 
-/* Tells of the entries that could have fired but for their regular expressions. */
-static void note_unreadable(struct scan *scan)
+/* Tells of the entries that might have fired but were not looked for. */
+static void note_unscanned(struct scan *scan)
 {
-    for (size_t i = 0; i < scan->book->count; i++)
-        if (scan->book->entries[i].enabled && scan->book->entries[i].use_regex && !scan->fired[i]) {
-            add_hit(scan, i, NULL, LORE_CONSTANT, 0);
-            scan->out->items[scan->out->count - 1].state = LORE_UNREADABLE;
-        }
+    for (size_t i = 0; i < scan->book->count; i++) {
+        const struct lore_entry *entry = &scan->book->entries[i];
+        bool over = scan->work >= LORE_WORK_MAX && entry->key_count > 0;
+        if (!entry->enabled || scan->fired[i] || !(entry->use_regex || over))
+            continue;
+        add_hit(scan, i, NULL, LORE_CONSTANT, 0);
+        scan->out->items[scan->out->count - 1].state =
+            entry->use_regex ? LORE_UNREADABLE : LORE_UNSCANNED;
+    }
 }
 
 void lorebook_scan(const struct lorebook *book, const struct lore_text *texts, size_t count,
@@ -288,7 +294,7 @@ void lorebook_scan(const struct lorebook *book, const struct lore_text *texts, s
         from = before;
     }
     keep_budget(&scan);
-    note_unreadable(&scan);
+    note_unscanned(&scan);
     qsort_r(out->items, out->count, sizeof *out->items, by_insertion, (void *)(uintptr_t)book);
     for (size_t i = 0; i < out->count; i++)
         out->tokens += out->items[i].state == LORE_FIRED ? out->items[i].tokens : 0;

@@ -10,7 +10,8 @@
 
 #include "engine/chat/lorebook.h"
 
-#define LORE_SCAN_BYTES    (64u << 10) /* of messages, newest first; again for each recursion */
+#define LORE_SCAN_BYTES    (16u << 10) /* of messages, newest first; again for each recursion */
+#define LORE_WORK_MAX      (16u << 20) /* bytes looked through in all, for all keys */
 #define LORE_RECURSION_MAX 4           /* entries fired by entries fired by ... */
 
 struct lore_text {
@@ -24,6 +25,7 @@ enum lore_state {
     LORE_OVER_BUDGET, /* fired, but there was no room */
     LORE_LOST_PARENT, /* fired by an entry that had no room */
     LORE_UNREADABLE,  /* has regular expressions for keys */
+    LORE_UNSCANNED,   /* its keys were not looked for: LORE_WORK_MAX is used up */
 };
 
 #define LORE_CONSTANT  (-2) /* `message` of an entry that always fires */

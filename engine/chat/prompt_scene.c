@@ -26,6 +26,7 @@ static void note_hit(struct prompt_notes *notes, const char *character, const st
         [LORE_OVER_BUDGET] = "the book's token budget is used up",
         [LORE_LOST_PARENT] = "the entry that called it had no room",
         [LORE_UNREADABLE] = "its keys are regular expressions, which are not read",
+        [LORE_UNSCANNED] = "the book has too many keys for messages of this length",
     };
     const struct lore_entry *entry = &book->entries[hit->entry];
     const char *parent = hit->message == LORE_RECURSION ? book->entries[hit->parent].name : "";
