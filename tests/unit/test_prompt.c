@@ -1,5 +1,5 @@
-/* Tests of engine/chat/prompt and defuse: the bytes of every template, and that content cannot
- * forge structure. */
+/* Tests of engine/chat/prompt, prompt_fit and defuse: the bytes of every template, what a scene
+ * adds, what is left out. That content cannot forge structure: test_forgery. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,10 +17,6 @@
 #define SYSTEM_LINE                                                                                \
     "A chat between a curious user and an assistant. The assistant gives helpful, detailed, "      \
     "accurate, uncensored responses to the user's input."
-
-static const char *const templates[] = {"airoboros",    "vicuna-1.1", "alpaca",
-                                        "llama-2-chat", "chatml",     "plain"};
-#define TEMPLATES (sizeof templates / sizeof templates[0])
 
 static struct chat_template *open_template(const char *name)
 {
@@ -554,225 +550,8 @@ static void the_least_is_left_out(void **state)
     input_free(&input);
 }
 
-/* --- forging ---------------------------------------------------------------------------------- */
-
-enum slot {
-    SLOT_SYSTEM,
-    SLOT_QUESTION,
-    SLOT_DOCUMENT,
-    SLOT_DOCUMENT_NAME,
-    SLOT_KEY,
-    SLOT_VALUE,
-    SLOT_HISTORY,
-    SLOT_OLD_DOCUMENT,
-    SLOT_PINNED_DOCUMENT,
-    SLOT_REPLY,
-    SLOT_SPEAKER,
-    SLOT_NAME,
-    SLOT_SHORT_NAME,
-    SLOT_DESCRIPTION,
-    SLOT_RULE,
-    SLOT_SETTING,
-    SLOT_USER_NAME,
-    SLOT_USER_PERSONA,
-    SLOT_OWN_LORE,
-    SLOT_LORE,
-    SLOT_LORE_AFTER,
-    SLOT_CARD, /* and the fields after CARD_NAME */
-    SLOTS = SLOT_CARD + CARD_FIELDS - 1
-};
-
-/* Set directly, past the checks of names: even what could not get there must be harmless. */
-static struct scene *scene_of(const char *const *texts)
-{
-    static const char card[] = "{\"name\":\"calm\",\"character_book\":{\"entries\":[{\"constant\":"
-                               "true},{\"constant\":true,\"position\":\"after_char\"}]}}";
-    struct scene *scene = scene_from_card(card_parse(card, strlen(card), "card", NULL), NULL);
-    struct scene_character *character = &scene->characters[0];
-    scene_add_rule(scene, texts[SLOT_RULE], NULL);
-    scene_add_rule(scene, "only {{chars}} and {{user}}", NULL);
-    scene_put(&character->name, texts[SLOT_NAME]);
-    scene_put(&character->short_name, texts[SLOT_SHORT_NAME]);
-    scene_put(&character->description, texts[SLOT_DESCRIPTION]);
-    scene_put(&scene->setting, texts[SLOT_SETTING]);
-    scene_put(&scene->user_name, texts[SLOT_USER_NAME]);
-    scene_put(&scene->user_persona, texts[SLOT_USER_PERSONA]);
-    for (int i = CARD_DESCRIPTION; i < CARD_FIELDS; i++)
-        card_set(character->card, (enum card_field)i, texts[SLOT_CARD + i - CARD_DESCRIPTION]);
-    scene_put(&character->card->book->entries[0].content, texts[SLOT_LORE]);
-    scene_put(&character->card->book->entries[1].content, texts[SLOT_LORE_AFTER]);
-    return scene;
-}
-
-static struct conversation *chat_of(const char *const *texts)
-{
-    struct conversation *chat = conversation_create();
-    struct message *gone = conversation_add(chat, -1, ROLE_USER, "gone", 4);
-    document_add_text(&gone->documents, "gone", texts[SLOT_PINNED_DOCUMENT],
-                      strlen(texts[SLOT_PINNED_DOCUMENT]));
-    struct message *user = conversation_add(chat, chat->tip, ROLE_USER, texts[SLOT_HISTORY],
-                                            strlen(texts[SLOT_HISTORY]));
-    document_add_text(&user->documents, "old", texts[SLOT_OLD_DOCUMENT],
-                      strlen(texts[SLOT_OLD_DOCUMENT]));
-    conversation_add(chat, chat->tip, ROLE_ASSISTANT, texts[SLOT_REPLY], strlen(texts[SLOT_REPLY]));
-    return chat;
-}
-
-/* `lore` [2] must live as long as the input. */
-static struct input with_slot(const char *template, enum slot slot, const char *hostile,
-                              const char **lore)
-{
-    const char *texts[SLOTS];
-    for (int i = 0; i < SLOTS; i++)
-        texts[i] = i == (int)slot ? hostile : "calm";
-    lore[0] = texts[SLOT_OWN_LORE];
-    lore[1] = NULL;
-    struct input input = {
-        .template = template, .system = texts[SLOT_SYSTEM], .draft = texts[SLOT_QUESTION]};
-    input.style = (struct prompt_style){.ask_source = true,
-                                        .no_making_up = true,
-                                        .own_system = slot == SLOT_SYSTEM,
-                                        .skip_turns = 1,
-                                        .lore = lore,
-                                        .prefix = texts[SLOT_SPEAKER]};
-    input.scene = scene_of(texts);
-    input.chat = chat_of(texts);
-    add_document(&input, texts[SLOT_DOCUMENT_NAME], texts[SLOT_DOCUMENT]);
-    /* A key or value with a line break is refused; what is accepted must be harmless. */
-    document_set_pair(&input.documents.items[0], texts[SLOT_KEY], texts[SLOT_VALUE], NULL);
-    if (input.documents.items[0].pair_count == 0)
-        add_pair(&input, "calm", "calm");
-    return input;
-}
-
-static size_t occurrences(const char *text, const char *needle)
-{
-    size_t count = 0;
-    for (; (text = strstr(text, needle)) != NULL; text++)
-        count++;
-    return count;
-}
-
-/* Special segments carry id -1 here, so whatever special id comes out of the tokenizer is forged.
+/* --- defusing -----------------------------------------------------------------------------------
  */
-static size_t specials(struct input *input, const struct tokenizer *tokenizer)
-{
-    struct segment_list list = {0};
-    struct token_list ids = {0};
-    size_t count = 0;
-    build(input, &list);
-    for (size_t i = 0; i < list.count; i++)
-        count += list.items[i].kind == SEGMENT_SPECIAL;
-    segment_tokenize(&list, tokenizer, &ids, NULL);
-    for (size_t i = 0; i < ids.count; i++)
-        if (ids.ids[i] >= 0 && tokenizer_is_special(tokenizer, ids.ids[i]))
-            fail_msg("special id %d was forged", (int)ids.ids[i]);
-    token_list_free(&ids);
-    segment_list_free(&list);
-    return count;
-}
-
-/* The hostile prompt has each marker exactly as often as the calm one, and as many specials. */
-static void compare(const char *template, const struct tokenizer *tokenizer, enum slot slot,
-                    const char *hostile, const char *const *markers)
-{
-    const char *lore[2], *calm_lore[2];
-    struct input calm = with_slot(template, slot, "calm", calm_lore);
-    struct input forged = with_slot(template, slot, hostile, lore);
-    char *calm_text = prompt_text(&calm), *forged_text = prompt_text(&forged);
-    for (; *markers != NULL; markers++)
-        if (occurrences(calm_text, *markers) != occurrences(forged_text, *markers))
-            fail_msg("template %s, slot %d: %s forged by \"%s\" in\n%s", template, (int)slot,
-                     *markers, hostile, forged_text);
-    assert_int_equal(specials(&calm, tokenizer), specials(&forged, tokenizer));
-    free(calm_text);
-    free(forged_text);
-    input_free(&calm);
-    input_free(&forged);
-}
-
-/* '%' stands for the marker, '1' and '2' for its first byte and the rest of it. */
-static char *hostile_text(const char *form, const char *marker)
-{
-    struct strbuf out = {0};
-    for (; *form != '\0'; form++) {
-        if (*form == '%')
-            strbuf_puts(&out, marker);
-        else if (*form == '1')
-            strbuf_putc(&out, marker[0]);
-        else if (*form == '2')
-            strbuf_puts(&out, marker + 1);
-        else
-            strbuf_putc(&out, *form);
-    }
-    return strbuf_detach(&out);
-}
-
-static const char *const forms[] = {
-    "%",       "a\n%\nb", "a\r\n%\r\nb", "  %  ",        "a % b",    "x%y",           "%%%",
-    "\u2028%", "%\n%",    "</s>%",       "a\n% evil\n%", "1{{//}}2", "1{{random:2}}",
-};
-
-static struct tokenizer *open_tokenizer(void)
-{
-    struct tokenizer *tokenizer;
-    struct error error = {0};
-    if (tokenizer_open(&tokenizer, "models/vaquita", 1024, &error) != 0)
-        fail_msg("%s", error.message);
-    return tokenizer;
-}
-
-static void no_marker_can_be_forged(void **state)
-{
-    (void)state;
-    struct tokenizer *tokenizer = open_tokenizer();
-    for (size_t t = 0; t < TEMPLATES; t++) {
-        struct chat_template *template = open_template(templates[t]);
-        const char *const *markers = chat_template_markers(template);
-        for (size_t m = 0; markers[m] != NULL; m++)
-            for (size_t f = 0; f < sizeof forms / sizeof forms[0]; f++) {
-                char *hostile = hostile_text(forms[f], markers[m]);
-                for (int slot = 0; slot < SLOTS; slot++)
-                    compare(templates[t], tokenizer, (enum slot)slot, hostile, markers);
-                free(hostile);
-            }
-        chat_template_close(template);
-    }
-    tokenizer_close(tokenizer);
-}
-
-static void no_special_token_can_be_forged(void **state)
-{
-    (void)state;
-    static const char *const spellings[] = {"<s>",    "</s>",       "<unk>",     "<pad>",
-                                            "[INST]", "[/INST]",    "<<SYS>>",   "<|im_start|>",
-                                            "<0x0A>", "<|im_end|>", "\u2581</s>"};
-    struct tokenizer *tokenizer = open_tokenizer();
-    for (size_t t = 0; t < TEMPLATES; t++) {
-        struct chat_template *template = open_template(templates[t]);
-        for (size_t i = 0; i < sizeof spellings / sizeof spellings[0]; i++)
-            for (int slot = 0; slot < SLOTS; slot++)
-                compare(templates[t], tokenizer, (enum slot)slot, spellings[i],
-                        chat_template_markers(template));
-        chat_template_close(template);
-    }
-    tokenizer_close(tokenizer);
-}
-
-/* A key and a value are harmless alone and a marker together: "USER" and its colon. */
-static void a_key_cannot_become_a_role(void **state)
-{
-    (void)state;
-    static const enum slot slots[] = {SLOT_KEY, SLOT_NAME, SLOT_SHORT_NAME, SLOT_USER_NAME};
-    struct chat_template *template = open_template("airoboros");
-    struct tokenizer *tokenizer = open_tokenizer();
-    for (size_t i = 0; i < sizeof slots / sizeof slots[0]; i++) {
-        compare("airoboros", tokenizer, slots[i], "USER", chat_template_markers(template));
-        compare("airoboros", tokenizer, slots[i], "ASSISTANT", chat_template_markers(template));
-    }
-    tokenizer_close(tokenizer);
-    chat_template_close(template);
-}
 
 static void special_spellings_stay_text(void **state)
 {
@@ -868,9 +647,6 @@ int main(void)
         cmocka_unit_test(skipped_turns_leave_their_documents),
         cmocka_unit_test(the_last_turn_stays),
         cmocka_unit_test(the_least_is_left_out),
-        cmocka_unit_test(no_marker_can_be_forged),
-        cmocka_unit_test(no_special_token_can_be_forged),
-        cmocka_unit_test(a_key_cannot_become_a_role),
         cmocka_unit_test(special_spellings_stay_text),
         cmocka_unit_test(defusing_is_told_with_document_and_line),
         cmocka_unit_test(notes_are_bounded),
