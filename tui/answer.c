@@ -4,77 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/base/alloc.h"
-#include "engine/chat/defuse.h"
+#include "engine/chat/support_source.h"
 
 /* --- sources ---------------------------------------------------------------------------------- */
-
-static const char *const headers[] = {"Source:", "Sources:"};
-#define HEADERS (sizeof headers / sizeof headers[0])
-
-/* Whether the line could still become a header. */
-static bool may_be_header(const struct strbuf *line)
-{
-    for (size_t i = 0; i < HEADERS; i++) {
-        size_t length = strlen(headers[i]);
-        size_t compared = line->length < length ? line->length : length;
-        if (memcmp(strbuf_text(line), headers[i], compared) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* What follows the header on its line; NULL when the line has none. */
-static const char *after_header(const char *line)
-{
-    for (size_t i = 0; i < HEADERS; i++)
-        if (strncmp(line, headers[i], strlen(headers[i])) == 0)
-            return line + strlen(headers[i]);
-    return NULL;
-}
-
-/* The line as the documents have it: trimmed, the defusing undone. To be freed. */
-static char *plain_line(const struct answer *answer, const char *line)
-{
-    static const char *const none[] = {NULL};
-    struct strbuf out = {0};
-    line += strspn(line, " \t");
-    size_t length = strlen(line);
-    while (length > 0 && strchr(" \t", line[length - 1]) != NULL)
-        length--;
-    defuse_undo(&out, line, length, answer->markers != NULL ? answer->markers : none);
-    return strbuf_detach(&out);
-}
-
-/* "key: value", or the value alone. */
-static bool names_pair(const struct document_pair *pair, const char *line)
-{
-    size_t key = strlen(pair->key);
-    if (strcmp(line, pair->value) == 0)
-        return true;
-    return strncmp(line, pair->key, key) == 0 && strncmp(line + key, ": ", 2) == 0 &&
-           strcmp(line + key + 2, pair->value) == 0;
-}
-
-static int named_document(const struct answer *answer, const char *line)
-{
-    for (size_t i = 0; i < answer->documents->count; i++) {
-        const struct document *document = &answer->documents->items[i];
-        for (size_t k = 0; document->enabled && k < document->pair_count; k++)
-            if (names_pair(&document->pairs[k], line))
-                return (int)i;
-    }
-    return -1;
-}
 
 /* Checks one source line and says whether the sources go on. */
 static void check_source(struct answer *answer, const char *text, struct strbuf *out)
 {
-    char *line = plain_line(answer, text);
-    int document = named_document(answer, line);
-    bool pair = strstr(line, ": ") != NULL;
+    char *line = source_plain_line(text, strlen(text), answer->markers);
+    int document = source_document(answer->documents, line);
     bool source =
-        line[0] != '\0' && (document >= 0 || pair || answer->state == ANSWER_FIRST_SOURCE);
+        source_goes_on(line, document) || (line[0] != '\0' && answer->state == ANSWER_FIRST_SOURCE);
     if (source && document < 0)
         strbuf_puts(out, " (" ANSWER_NOT_GIVEN ")");
     if (source && answer->on_source != NULL)
@@ -88,7 +28,7 @@ static void release_line(struct answer *answer, struct strbuf *out)
 {
     const char *line = strbuf_text(&answer->line);
     strbuf_add(out, line, answer->line.length);
-    const char *rest = after_header(line);
+    const char *rest = source_after_header(line);
     if (rest != NULL && !answer->mid_line) {
         answer->state = ANSWER_FIRST_SOURCE;
         if (rest[strspn(rest, " \t")] != '\0')
@@ -108,7 +48,9 @@ static void push_byte(struct answer *answer, char byte, struct strbuf *out)
         return;
     }
     strbuf_putc(&answer->line, byte);
-    if (answer->state == ANSWER_TEXT && (answer->mid_line || !may_be_header(&answer->line))) {
+    if (answer->state == ANSWER_TEXT &&
+        (answer->mid_line ||
+         !source_may_be_header(strbuf_text(&answer->line), answer->line.length))) {
         strbuf_add(out, strbuf_text(&answer->line), answer->line.length);
         strbuf_clear(&answer->line);
         answer->mid_line = true;
@@ -220,7 +162,7 @@ static char *normalised(const char *reply)
     struct strbuf out = {0};
     reply += strspn(reply, " \t\n");
     while (*reply != '\0') {
-        if (reply[0] == '\n' && after_header(reply + 1) != NULL)
+        if (reply[0] == '\n' && source_after_header(reply + 1) != NULL)
             break;
         if (strncmp(reply, "\u2019", strlen("\u2019")) == 0) {
             strbuf_putc(&out, '\'');

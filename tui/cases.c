@@ -14,14 +14,17 @@
 #include "engine/base/alloc.h"
 #include "engine/base/file.h"
 #include "engine/base/json.h"
-#include "tui/answer.h"
+#include "engine/chat/support.h"
 #include "tui/command.h"
 #include "tui/command_ask.h"
 
 #define CASES_BYTES_MAX (256u << 20)
 
+/* Of the cases with a source: which document the reply's sources name, and which one the check of
+ * the answer's words names in its place or confirms. */
 struct score {
     size_t cases, right, sources, sources_right;
+    size_t cited_right, checked_right, corrected, corrected_right, spoilt;
 };
 
 struct runner {
@@ -111,22 +114,68 @@ static bool source_right(const struct test_case *test, const char *reply)
     return right;
 }
 
-static void judge(struct runner *runner, const struct test_case *test, const char *reply)
+/* The number of the document that has the source's pairs, no more and no fewer; -1: none. */
+static int expected_document(const struct test_case *test)
 {
-    bool right = strcasestr(reply, test->answer) != NULL;
-    runner->score.cases++;
-    runner->score.right += right;
-    if (test->source != NULL) {
-        runner->score.sources++;
-        runner->score.sources_right += source_right(test, reply);
+    for (size_t i = 0; i < test->documents.count; i++) {
+        const struct document *document = &test->documents.items[i];
+        size_t same = 0;
+        for (size_t k = 0; k < document->pair_count; k++) {
+            const char *value =
+                json_string_value(json_object_get(test->source, document->pairs[k].key));
+            same += value != NULL && strcmp(value, document->pairs[k].value) == 0;
+        }
+        if (same == document->pair_count && same == json_object_size(test->source))
+            return (int)i;
     }
-    if (!runner->settings->verbose)
-        return;
+    return -1;
+}
+
+/* Compares the model's own citation with what the check makes of it. */
+static void judge_check(struct runner *runner, const struct test_case *test, const char *reply)
+{
+    struct support support;
+    struct score *score = &runner->score;
+    int expected = expected_document(test);
+    support_check(&support, test->question, reply, strlen(reply), &test->documents,
+                  chat_template_markers(runner->template));
+    bool replaces = support.verdict == SUPPORT_ELSEWHERE || support.verdict == SUPPORT_UNCITED;
+    int checked = replaces ? support.document : support.cited;
+    bool cited_right = expected >= 0 && support.cited == expected;
+    bool checked_right = expected >= 0 && checked == expected;
+    score->cited_right += cited_right;
+    score->checked_right += checked_right;
+    score->corrected += replaces;
+    score->corrected_right += replaces && checked_right;
+    score->spoilt += cited_right && !checked_right;
+    if (runner->settings->verbose)
+        printf("  document: expected %d, cited %d, after the check %d\n", expected + 1,
+               support.cited + 1, checked + 1);
+    support_free(&support);
+}
+
+static void print_case(const struct runner *runner, const struct test_case *test, const char *reply,
+                       bool right)
+{
     struct strbuf line = {0};
     strbuf_printf(&line, "%zu %s\n  question: %s\n  expected: %s\n  reply: %s\n", runner->line,
                   right ? "right" : "WRONG", test->question, test->answer, reply);
     command_print(strbuf_text(&line), line.length);
     strbuf_free(&line);
+}
+
+static void judge(struct runner *runner, const struct test_case *test, const char *reply)
+{
+    bool right = strcasestr(reply, test->answer) != NULL;
+    runner->score.cases++;
+    runner->score.right += right;
+    if (runner->settings->verbose)
+        print_case(runner, test, reply, right);
+    if (test->source == NULL)
+        return;
+    runner->score.sources++;
+    runner->score.sources_right += source_right(test, reply);
+    judge_check(runner, test, reply);
 }
 
 /* --- running ---------------------------------------------------------------------------------- */
@@ -206,6 +255,11 @@ static void print_score(const struct score *score)
     printf("%zu of %zu right, %zu of %zu sources right, accuracy %.1f%%\n", score->right,
            score->cases, score->sources_right, score->sources,
            score->cases > 0 ? 100.0 * (double)score->right / (double)score->cases : 0.0);
+    printf(
+        "the document: %zu of %zu cited rightly, %zu after the check, which corrected %zu, %zu of "
+        "them rightly, and spoilt %zu\n",
+        score->cited_right, score->sources, score->checked_right, score->corrected,
+        score->corrected_right, score->spoilt);
 }
 
 int ask_cases(const struct settings *settings, const char *path)
