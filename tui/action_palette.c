@@ -51,12 +51,12 @@ static void offer(struct app *app, struct palette *palette, enum action_context 
         if (action->run == NULL || action->name == NULL || strcmp(action->name, "palette") == 0)
             continue;
         struct strbuf keys = {0};
-        actions_keys(app, context, action, &keys);
+        actions_keys(app, action, &keys);
         char *name = xasprintf("%s%s%s", action->name, action->argument != NULL ? " " : "",
                                action->argument != NULL ? action->argument : "");
         char *label = xasprintf("%-18s %s", name, action->help);
         free(name);
-        size_t first = strcspn(strbuf_text(&keys), " ");
+        size_t first = strcspn(strbuf_text(&keys), ",");
         palette->actions =
             xreallocarray(palette->actions, palette->count + 1, sizeof(struct action *));
         palette->items = xreallocarray(palette->items, palette->count + 1, sizeof *palette->items);

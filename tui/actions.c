@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/base/alloc.h"
+#include "tui/bindings.h"
 #include "tui/commands.h"
 #include "tui/pane_chat.h"
 #include "tui/suggest.h"
@@ -25,53 +26,38 @@ static const struct action *rows_of(enum action_context context)
 
 /* --- keys ------------------------------------------------------------------------------------ */
 
-static bool has_key(const struct action *action, const char *key)
-{
-    size_t length = strlen(key);
-    for (const char *at = action->keys; at != NULL && *at != '\0';) {
-        size_t word = strcspn(at, " ");
-        if (word == length && strncmp(at, key, length) == 0)
-            return true;
-        at += word + strspn(at + word, " ");
-    }
-    return false;
-}
-
-static const struct action *find_key(enum action_context context, const char *key)
-{
-    for (const struct action *action = rows_of(context); action->help != NULL; action++)
-        if (action->run != NULL && has_key(action, key))
-            return action;
-    return NULL;
-}
-
 /* Runs what the key means in the context; an action may decline, then the next one is asked. */
-static bool run_in(struct app *app, struct pane *pane, enum action_context context, const char *key)
+static bool run_in(struct app *app, struct pane *pane, enum action_context context,
+                   const struct input_token *token)
 {
-    const struct action *action = find_key(context, key);
-    return action != NULL && action->run(app, pane, "");
-}
-
-static bool run_name(struct app *app, struct pane *pane, const char *key)
-{
-    enum action_context context = pane->ops->context(pane);
-    if (run_in(app, pane, context, key))
-        return true;
-    return context != CONTEXT_OVERLAY && context != CONTEXT_ANYWHERE &&
-           run_in(app, pane, CONTEXT_ANYWHERE, key);
+    const struct action *action = bindings_find(app_bindings(app), context, token);
+    return action != NULL && action->run != NULL && action->run(app, pane, "");
 }
 
 bool actions_run_key(struct app *app, struct pane *pane, const struct input_token *token)
 {
-    return token->kind == INPUT_KEY && token->name != NULL && run_name(app, pane, token->name);
+    enum action_context context = pane->ops->context(pane);
+    bool typed = context == CONTEXT_COMPOSER || context == CONTEXT_OVERLAY;
+    if (token->kind == INPUT_PASTE || (typed && token->kind == INPUT_TEXT))
+        return false;
+    if (run_in(app, pane, context, token))
+        return true;
+    return context != CONTEXT_OVERLAY && context != CONTEXT_ANYWHERE &&
+           run_in(app, pane, CONTEXT_ANYWHERE, token);
 }
 
-void actions_keys(struct app *app, enum action_context context, const struct action *action,
-                  struct strbuf *out)
+bool actions_take_letters(const struct pane *pane)
 {
-    (void)app;
-    (void)context;
-    strbuf_puts(out, action->keys != NULL ? action->keys : "");
+    enum action_context context = pane->ops->context(pane);
+    return context != CONTEXT_COMPOSER && context != CONTEXT_OVERLAY;
+}
+
+void actions_keys(struct app *app, const struct action *action, struct strbuf *out)
+{
+    if (action->name != NULL)
+        bindings_keys(app_bindings(app), action, out);
+    else
+        strbuf_puts(out, action->keys != NULL ? action->keys : "");
 }
 
 /* --- commands -------------------------------------------------------------------------------- */

@@ -50,8 +50,9 @@ bool actions_parse_line(const char *line, char **name, char **argument);
 /* True when the line is a command; it has been carried out or complained about. */
 bool actions_run_line(struct app *app, struct pane_chat *pane, const char *line);
 /* The keys of an action as they are now, for help: "F7", or "" for none. Appends. */
-void actions_keys(struct app *app, enum action_context context, const struct action *action,
-                  struct strbuf *out);
+void actions_keys(struct app *app, const struct action *action, struct strbuf *out);
+/* True where each character that is typed is a key. */
+bool actions_take_letters(const struct pane *pane);
 /* Completion, for composer_options. */
 char *actions_complete(void *user, const char *line, int start, unsigned index, bool *files);
 

@@ -10,8 +10,10 @@
 
 #include "engine/base/alloc.h"
 #include "tui/actions.h"
+#include "tui/bindings.h"
 #include "tui/composer.h"
 #include "tui/input.h"
+#include "tui/library.h"
 #include "tui/pane.h"
 #include "tui/pane_chat.h"
 #include "tui/pane_kinds.h"
@@ -32,6 +34,9 @@ struct app {
     struct pane *loading; /* until the model is there */
     struct workspace *workspace;
     char *about;
+    struct library library;
+    struct bindings *bindings;
+    uint32_t slots;
     struct input input;
     bool composing; /* the line editor is open */
     bool quitting, dirty, urgent;
@@ -85,6 +90,21 @@ struct generator *app_generator(struct app *app)
 const char *app_about(const struct app *app)
 {
     return app->about != NULL ? app->about : "";
+}
+
+struct library *app_library(struct app *app)
+{
+    return &app->library;
+}
+
+struct bindings *app_bindings(struct app *app)
+{
+    return app->bindings;
+}
+
+uint32_t app_new_slot(struct app *app)
+{
+    return ++app->slots;
 }
 
 struct workspace *app_workspace(struct app *app)
@@ -204,6 +224,9 @@ static int open_workspace(struct app *app, struct error *error)
     pane_kinds_begin(app);
     if (composer != 0)
         workspace_flash(app->workspace, STYLE_WARN, "%s", notice.message);
+    if (app->library.problem.code != ERROR_NONE)
+        workspace_flash(app->workspace, STYLE_WARN, "chats are not kept: %s",
+                        app->library.problem.message);
     return 0;
 }
 
@@ -226,6 +249,20 @@ static void poll_loader(struct app *app)
     if (ended && end_loading(app, app->error) != 0)
         fail(app);
     app_redraw(app, false);
+}
+
+/* The disk has something to say: what is saved, or why it is not. */
+static void take_status(struct app *app)
+{
+    const struct error *problem = &app->library.status.problem;
+    bool changed = library_poll(&app->library);
+    app_redraw(app, false);
+    if (!changed || app->workspace == NULL)
+        return;
+    if (problem->code != ERROR_NONE)
+        workspace_flash(app->workspace, STYLE_ERROR, "not saved yet: %s", problem->message);
+    else
+        workspace_flash(app->workspace, STYLE_GOOD, "everything is saved");
 }
 
 /* --- the loop -------------------------------------------------------------------------------- */
@@ -262,10 +299,11 @@ static void draw_when_due(struct app *app)
 
 static void turn(struct app *app)
 {
-    enum { TTY, SIGNALS, WORK };
-    struct pollfd fds[3] = {{.fd = terminal_fd(app->terminal), .events = POLLIN},
-                            {.fd = signals_fd(), .events = POLLIN},
-                            {.fd = -1, .events = POLLIN}};
+    enum { TTY, SIGNALS, WORK, LIBRARY, FDS };
+    struct pollfd fds[FDS] = {{.fd = terminal_fd(app->terminal), .events = POLLIN},
+                              {.fd = signals_fd(), .events = POLLIN},
+                              {.fd = -1, .events = POLLIN},
+                              {.fd = library_fd(&app->library), .events = POLLIN}};
     if (app->loader != NULL)
         fds[WORK].fd = loader_fd(app->loader);
     else
@@ -275,7 +313,7 @@ static void turn(struct app *app)
     wait = sooner(wait, input_timeout(&app->input, now));
     if (app->workspace != NULL)
         wait = sooner(wait, workspace_timeout(app->workspace, now));
-    if (poll(fds, 3, wait) < 0)
+    if (poll(fds, FDS, wait) < 0)
         memset(fds, 0, sizeof fds);
     handle_signals(app);
     if (fds[TTY].revents & (POLLIN | POLLHUP | POLLERR))
@@ -286,6 +324,8 @@ static void turn(struct app *app)
         poll_loader(app);
     else if (app->loader == NULL && fds[WORK].revents != 0)
         take_events(app);
+    if (fds[LIBRARY].revents != 0)
+        take_status(app);
     if (!app->quitting && app->workspace != NULL)
         workspace_tick(app->workspace, app_now_ms());
     draw_when_due(app);
@@ -333,6 +373,9 @@ int app_run(const struct app_options *options, struct error *error)
     if (result == 0)
         result = terminal_open(&app.terminal, settings->colour, settings->mouse, &theme, error);
     if (result == 0)
+        result = bindings_open(&app.bindings, options->config_path, error);
+    library_open(&app.library, result == 0 ? options->library_path : NULL);
+    if (result == 0)
         result = open_root(&app, error);
     while (result == 0 && !app.quitting)
         turn(&app);
@@ -341,7 +384,10 @@ int app_run(const struct app_options *options, struct error *error)
     workspace_free(app.workspace);
     if (app.composing)
         composer_close();
+    bindings_close(app.bindings);
     terminal_close(app.terminal);
+    if (library_close(&app.library, error) != 0 && result == 0 && app.result == 0)
+        result = -1;
     close_work(&app);
     input_free(&app.input);
     free(app.about);

@@ -14,6 +14,8 @@
 #include "tui/terminal.h"
 
 struct app;
+struct bindings;
+struct library;
 struct workspace;
 
 struct app_options {
@@ -23,6 +25,8 @@ struct app_options {
     struct loader *loader;
     const char *about;        /* with a generator: the line about the model */
     const char *history_path; /* NULL: no history is kept */
+    const char *library_path; /* NULL: no chats are kept */
+    const char *config_path;  /* airo.ini, for the keys; NULL: none */
 };
 
 /* Runs until the user leaves: 0, or the number of the signal that ended it, or -1 and an error for
@@ -40,6 +44,10 @@ struct settings *app_settings(struct app *app);
 struct generator *app_generator(struct app *app);
 /* The line about the model. */
 const char *app_about(const struct app *app);
+struct library *app_library(struct app *app);
+struct bindings *app_bindings(struct app *app);
+/* A number that no chat has had yet. */
+uint32_t app_new_slot(struct app *app);
 struct workspace *app_workspace(struct app *app);
 uint64_t app_now_ms(void);
 

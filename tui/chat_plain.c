@@ -292,7 +292,7 @@ int chat_plain_run(struct settings *settings)
     if (result == 0)
         result = model_session_start(&plain.session, true, &error);
     if (result == 0)
-        result = chat_open(&plain.chat, settings, plain.session.generator, &error);
+        result = chat_open(&plain.chat, settings, plain.session.generator, NULL, 0, &error);
     if (result == 0)
         chat_lines(&plain);
     int status = result != 0                 ? command_failed(&error)

@@ -6,6 +6,7 @@
 
 #include "engine/base/alloc.h"
 #include "engine/base/file.h"
+#include "engine/chat/store.h"
 #include "engine/infer/generator.h"
 #include "engine/model/model.h"
 #include "engine/model/rope.h"
@@ -82,15 +83,29 @@ static int load(void *user, loader_progress_fn *progress, void *loader,
     return 0;
 }
 
+static char *config_path(void)
+{
+    char *directory = xdg_directory("config");
+    char *path = path_join(directory, "airo.ini");
+    free(directory);
+    return path;
+}
+
 static int run_screen(struct settings *settings)
 {
     struct error error = {0};
     char *state = xdg_directory("state");
     char *history = path_join(state, "history");
-    struct app_options options = {.settings = settings, .history_path = history};
+    char *chats = store_default_path(), *config = config_path();
+    struct app_options options = {.settings = settings,
+                                  .history_path = history,
+                                  .library_path = chats,
+                                  .config_path = config};
     int result = loader_start(&options.loader, load, settings, &error);
     if (result == 0)
         result = app_run(&options, &error);
+    free(chats);
+    free(config);
     free(history);
     free(state);
     return result < 0 ? command_failed(&error) : result > 0 ? EXIT_SIGNAL + result : EXIT_OK;

@@ -59,6 +59,18 @@ void pane_chat_begin_reply(struct pane_chat *pane, const struct prompt_notes *no
     transcript_scroll_end(pane->transcript, true);
 }
 
+void pane_chat_refill(struct pane_chat *pane)
+{
+    const struct conversation *conversation = pane->chat->conversation;
+    int *ids = xcalloc(conversation->count + 1, sizeof *ids);
+    size_t count = conversation_path(conversation, ids);
+    transcript_clear(pane->transcript);
+    for (size_t i = 0; i < count; i++)
+        transcript_add_message(pane->transcript, conversation->items[ids[i]]);
+    free(ids);
+    pane_chat_recount(pane);
+}
+
 void pane_chat_recount(struct pane_chat *pane)
 {
     pane->counted_version = composer_version() - 1;
@@ -357,8 +369,7 @@ static void pane_tick(struct pane *base, uint64_t now_ms)
     pane->counted_version = composer_version();
     composer_text(&draft);
     bool command = draft.length > 0 && draft.data[0] == '/';
-    pane->chat->gauge.counted =
-        chat_count(pane->chat, command ? "" : strbuf_text(&draft), &error) == 0;
+    chat_count(pane->chat, command ? "" : strbuf_text(&draft), &error);
     strbuf_free(&draft);
     uint64_t cost = app_now_ms() - now_ms;
     pane->count_due_ms = now_ms + COUNT_PAUSE_MS + cost * COUNT_COST_SHARE;
@@ -445,7 +456,13 @@ static void draw_composer(const struct pane_chat *pane, struct terminal *termina
 static void pane_title(const struct pane *base, struct strbuf *out)
 {
     const struct pane_chat *pane = self(base);
-    strbuf_printf(out, "airo · %s", app_about(pane->app));
+    const struct chat *chat = pane->chat;
+    size_t before = out->length;
+    chat_title(chat, out);
+    if (out->length == before)
+        strbuf_printf(out, "airo · %s", app_about(pane->app));
+    else if (chat->row != 0)
+        strbuf_puts(out, chat_is_saved(chat) ? " · saved" : " · saving");
 }
 
 static void pane_draw(struct pane *base, struct terminal *terminal, const struct rect *area,
@@ -494,10 +511,25 @@ static const struct pane_ops chat_ops = {
     .free = pane_free,
 };
 
+int pane_chat_show(struct pane_chat *pane, int64_t row, struct error *error)
+{
+    char *draft;
+    if (chat_is_replying(pane->chat))
+        return error_set(error, ERROR_INPUT, "a reply is running here; Ctrl-C stops it");
+    if (chat_load(pane->chat, row, &draft, error) != 0)
+        return -1;
+    pane->reading = false;
+    pane_chat_refill(pane);
+    pane_chat_type(pane, draft != NULL ? draft : "");
+    free(draft);
+    return 0;
+}
+
 int pane_chat_create(struct pane **out, struct app *app, struct error *error)
 {
     struct chat *chat;
-    if (chat_open(&chat, app_settings(app), app_generator(app), error) != 0)
+    if (chat_open(&chat, app_settings(app), app_generator(app), app_library(app), app_new_slot(app),
+                  error) != 0)
         return -1;
     struct pane_chat *pane = xcalloc(1, sizeof *pane);
     pane->base.ops = &chat_ops;

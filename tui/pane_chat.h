@@ -38,6 +38,10 @@ struct pane_chat {
 
 /* A chat of its own on the app's generator. */
 int pane_chat_create(struct pane **out, struct app *app, struct error *error);
+/* A chat of the library in place of the one that is there (which is kept). */
+int pane_chat_show(struct pane_chat *pane, int64_t row, struct error *error);
+/* The transcript anew from the path: after a change of it. */
+void pane_chat_refill(struct pane_chat *pane);
 /* The pane as a chat; NULL when it is none, or NULL. */
 struct pane_chat *pane_chat_of(const struct pane *pane);
 const struct gauge *pane_chat_gauge(const struct pane_chat *pane);

@@ -50,11 +50,10 @@ static void add_row(struct pane_help *pane, const char *trigger, const char *tex
 }
 
 /* "/doc FILE" and the keys, as a person types them. */
-static void put_trigger(struct pane_help *pane, enum action_context context,
-                        const struct action *action, struct strbuf *out)
+static void put_trigger(struct pane_help *pane, const struct action *action, struct strbuf *out)
 {
     struct strbuf keys = {0};
-    actions_keys(pane->app, context, action, &keys);
+    actions_keys(pane->app, action, &keys);
     if (action->command != NULL)
         strbuf_printf(out, "%s%s%s", action->command, action->argument != NULL ? " " : "",
                       action->argument != NULL ? action->argument : "");
@@ -64,12 +63,11 @@ static void put_trigger(struct pane_help *pane, enum action_context context,
     strbuf_free(&keys);
 }
 
-static void add_action(struct pane_help *pane, enum action_context context,
-                       const struct action *action, int columns)
+static void add_action(struct pane_help *pane, const struct action *action, int columns)
 {
     struct strbuf trigger = {0};
     struct wrap wrap = {0};
-    put_trigger(pane, context, action, &trigger);
+    put_trigger(pane, action, &trigger);
     wrap_update(&wrap, action->help, strlen(action->help),
                 columns > TRIGGER_COLUMNS + 10 ? columns - TRIGGER_COLUMNS - 2 : columns);
     bool beside = columns > TRIGGER_COLUMNS + 10 && trigger.length < TRIGGER_COLUMNS;
@@ -95,7 +93,7 @@ static void make_rows(struct pane_help *pane, int columns)
             add_row(pane, "", "", 0, false);
         add_row(pane, table->title, "", 0, true);
         for (const struct action *action = table->rows; action->help != NULL; action++)
-            add_action(pane, context, action, columns);
+            add_action(pane, action, columns);
     }
 }
 

@@ -246,6 +246,12 @@ void workspace_flash(struct workspace *workspace, enum style style, const char *
 
 /* --- keys ------------------------------------------------------------------------------------ */
 
+static bool inside(const struct rect *area, int row, int column)
+{
+    return row >= area->row && row < area->row + area->rows && column >= area->column &&
+           column < area->column + area->columns;
+}
+
 /* The part of a pane's place that the pane draws: without its header. */
 static struct rect body_of(const struct rect *place)
 {
@@ -255,13 +261,70 @@ static struct rect body_of(const struct rect *place)
     return body;
 }
 
-void workspace_input(struct workspace *workspace, const struct input_token *token)
+static void give(struct workspace *workspace, struct pane *pane, const struct input_token *token)
 {
-    struct pane *pane = holder(workspace);
-    workspace->flash[0] = '\0';
-    workspace->keys++;
     if (!actions_run_key(workspace->app, pane, token))
         pane->ops->input(pane, token);
+}
+
+/* A press goes to the pane under it, which gets the focus. */
+static void mouse(struct workspace *workspace, const struct input_token *token)
+{
+    struct input_token moved = *token;
+    struct pane *overlay = workspace->overlay;
+    if (overlay != NULL) {
+        moved.mouse.row -= workspace->overlay_area.row;
+        moved.mouse.column -= workspace->overlay_area.column;
+        give(workspace, overlay, &moved);
+        return;
+    }
+    for (size_t i = 0; i < workspace->place_count; i++) {
+        const struct split_place *place = &workspace->places[i];
+        if (!inside(&place->area, token->mouse.row, token->mouse.column))
+            continue;
+        struct rect body = body_of(&place->area);
+        struct pane *pane = place->pane;
+        moved.mouse.row -= body.row;
+        moved.mouse.column -= body.column;
+        if (token->mouse.kind == MOUSE_PRESS)
+            workspace_set_focus(workspace, pane);
+        if (moved.mouse.row >= 0)
+            give(workspace, pane, &moved);
+        return;
+    }
+}
+
+/* Where letters are keys, each of a text is one; they may lead to where they are not. */
+static void letters(struct workspace *workspace, const struct input_token *token)
+{
+    struct input_token part;
+    for (size_t at = 0, from = 0; !actions_take_letters(holder(workspace)) || at < token->length;
+         from = at) {
+        if (!actions_take_letters(holder(workspace))) {
+            part = *token;
+            part.name = NULL;
+            part.bytes += from;
+            part.length -= from;
+            if (part.length > 0)
+                give(workspace, holder(workspace), &part);
+            return;
+        }
+        if (!input_split(token, &at, &part))
+            return;
+        give(workspace, holder(workspace), &part);
+    }
+}
+
+void workspace_input(struct workspace *workspace, const struct input_token *token)
+{
+    workspace->flash[0] = '\0';
+    workspace->keys++;
+    if (token->kind == INPUT_MOUSE)
+        mouse(workspace, token);
+    else if (token->kind == INPUT_TEXT)
+        letters(workspace, token);
+    else
+        give(workspace, holder(workspace), token);
     bury(workspace);
 }
 

@@ -1,0 +1,139 @@
+#include "tui/chat_keep.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine/base/alloc.h"
+#include "engine/chat/scene_json.h"
+#include "tui/home_path.h"
+
+#define GROWING_MS 300
+
+static struct writer *writer_of(const struct chat *chat)
+{
+    return chat->library != NULL ? chat->library->writer : NULL;
+}
+
+static void create(struct chat *chat)
+{
+    struct strbuf scene = {0}, title = {0};
+    if (chat->scene != NULL)
+        scene_write(chat->scene, &scene);
+    chat_title(chat, &title);
+    struct store_chat stored = {
+        .fields = {[STORE_TITLE] = (char *)(uintptr_t)strbuf_text(&title),
+                   [STORE_TEMPLATE] = (char *)(uintptr_t)chat_template_name(chat->template),
+                   [STORE_SYSTEM] = chat->system,
+                   [STORE_SCENE] = scene.length > 0 ? scene.data : NULL,
+                   [STORE_MODEL] = (char *)(uintptr_t)chat->gauge.model}};
+    chat->change = writer_create_chat(writer_of(chat), &stored);
+    chat->row = stored.id;
+    strbuf_free(&scene);
+    strbuf_free(&title);
+}
+
+void chat_keep_tip(struct chat *chat)
+{
+    if (writer_of(chat) != NULL && chat->row != 0)
+        chat->change = writer_set_tip(writer_of(chat), chat->row, chat->conversation);
+}
+
+void chat_keep_message(struct chat *chat, struct message *message)
+{
+    if (writer_of(chat) == NULL)
+        return;
+    if (chat->row == 0)
+        create(chat);
+    chat->change = writer_save_message(writer_of(chat), chat->row, chat->conversation, message);
+    if (message != chat->reply)
+        chat_keep_tip(chat);
+}
+
+void chat_keep_growing(struct chat *chat)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    uint64_t ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    if (ms - chat->kept_ms < GROWING_MS)
+        return;
+    chat->kept_ms = ms;
+    chat_keep_message(chat, chat->reply);
+}
+
+void chat_keep_field(struct chat *chat, enum store_field field, const char *value)
+{
+    if (writer_of(chat) != NULL && chat->row != 0)
+        chat->change = writer_set(writer_of(chat), chat->row, field, value);
+}
+
+void chat_keep_documents(struct chat *chat)
+{
+    if (writer_of(chat) != NULL && chat->row != 0)
+        chat->change = writer_set_documents(writer_of(chat), chat->row, &chat->attached);
+}
+
+void chat_keep_draft(struct chat *chat, const char *draft)
+{
+    if (writer_of(chat) != NULL && chat->row != 0)
+        writer_set(writer_of(chat), chat->row, STORE_DRAFT, draft[0] != '\0' ? draft : NULL);
+}
+
+bool chat_is_saved(const struct chat *chat)
+{
+    return writer_of(chat) != NULL && chat->row != 0 &&
+           chat->library->status.committed >= chat->change;
+}
+
+/* --- into a file
+ * ---------------------------------------------------------------------------------- */
+
+static void put_path(const struct chat *chat, struct strbuf *out)
+{
+    const struct conversation *conversation = chat->conversation;
+    int *ids = xcalloc(conversation->count + 1, sizeof *ids);
+    size_t count = conversation_path(conversation, ids);
+    for (size_t i = 0; i < count; i++) {
+        const struct message *message = conversation->items[ids[i]];
+        strbuf_puts(out, message->role == ROLE_USER ? "## You\n\n" : "## Reply\n\n");
+        for (size_t j = 0; j < message->documents.count; j++)
+            strbuf_printf(out, "(with %s)\n\n", message->documents.items[j].name);
+        strbuf_add(out, strbuf_text(&message->text), message->text.length);
+        strbuf_puts(out, "\n\n");
+    }
+    free(ids);
+}
+
+static int write_all(int fd, const struct strbuf *text)
+{
+    for (size_t at = 0; at < text->length;) {
+        ssize_t written = write(fd, text->data + at, text->length - at);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return -1;
+        at += (size_t)written;
+    }
+    return fsync(fd);
+}
+
+int chat_save(const struct chat *chat, const char *path, struct error *error)
+{
+    char *file = home_path(path);
+    int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        error_set_errno(error, "%s", path);
+    free(file);
+    if (fd < 0)
+        return -1;
+    struct strbuf text = {0};
+    put_path(chat, &text);
+    int result = write_all(fd, &text) == 0 ? 0 : error_set_errno(error, "%s: not saved", path);
+    strbuf_free(&text);
+    if (close(fd) != 0 && result == 0)
+        result = error_set_errno(error, "%s: not saved", path);
+    return result;
+}
