@@ -193,6 +193,7 @@ static void document_clear(struct document *document)
     for (size_t i = 0; i < document->pair_count; i++)
         pair_clear(&document->pairs[i]);
     free(document->name);
+    free(document->origin);
     free(document->text);
 }
 
@@ -206,16 +207,58 @@ void document_remove(struct document_list *list, size_t index)
             (list->count - index) * sizeof *list->items);
 }
 
+bool document_remove_pair(struct document *document, const char *key)
+{
+    for (size_t i = 0; i < document->pair_count; i++) {
+        if (strcmp(document->pairs[i].key, key) != 0)
+            continue;
+        pair_clear(&document->pairs[i]);
+        document->pair_count--;
+        memmove(&document->pairs[i], &document->pairs[i + 1],
+                (document->pair_count - i) * sizeof *document->pairs);
+        return true;
+    }
+    return false;
+}
+
+int document_find(const struct document_list *list, const char *name)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->items[i].name, name) == 0)
+            return (int)i;
+    return -1;
+}
+
+void document_move(struct document_list *list, size_t from, size_t to)
+{
+    if (from >= list->count || to >= list->count || from == to)
+        return;
+    struct document moved = list->items[from];
+    if (from < to)
+        memmove(&list->items[from], &list->items[from + 1], (to - from) * sizeof moved);
+    else
+        memmove(&list->items[to + 1], &list->items[to], (from - to) * sizeof moved);
+    list->items[to] = moved;
+}
+
+void document_add_copy(struct document_list *list, const struct document *source, const char *text,
+                       size_t length)
+{
+    struct document *copy = list_add(list, source->name);
+    copy->text = xstrndup(text, length);
+    copy->length = length;
+    copy->enabled = source->enabled;
+    copy->origin = source->origin != NULL ? xstrdup(source->origin) : NULL;
+    for (size_t k = 0; k < source->pair_count; k++)
+        pair_put(copy, source->pairs[k].key, source->pairs[k].value, source->pairs[k].guessed);
+}
+
 void document_list_copy(struct document_list *to, const struct document_list *from)
 {
     *to = (struct document_list){0};
     for (size_t i = 0; i < from->count; i++) {
         const struct document *source = &from->items[i];
-        document_add_exact(to, source->name, source->text, source->length);
-        struct document *copy = &to->items[to->count - 1];
-        copy->enabled = source->enabled;
-        for (size_t k = 0; k < source->pair_count; k++)
-            pair_put(copy, source->pairs[k].key, source->pairs[k].value, source->pairs[k].guessed);
+        document_add_copy(to, source, source->text, source->length);
     }
 }
 

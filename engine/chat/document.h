@@ -19,6 +19,7 @@ struct document_pair {
 
 struct document {
     char *name; /* how messages name it: the path as given, "-" for standard input */
+    char *origin; /* the file's full path, by which it is known again; NULL: it has none */
     char *text;
     size_t length;
     struct document_pair pairs[DOCUMENT_PAIRS_MAX];
@@ -45,6 +46,15 @@ void document_add_exact(struct document_list *list, const char *name, const char
 /* Sets or adds a pair; a value given by a user replaces all guesses of that document's. */
 int document_set_pair(struct document *document, const char *key, const char *value,
                       struct error *error);
+/* Removes a pair; a further guess of that document's stays a guess. False: there is none. */
+bool document_remove_pair(struct document *document, const char *key);
+/* Adds a document with another's name, pairs and state, and its own text. */
+void document_add_copy(struct document_list *list, const struct document *source, const char *text,
+                       size_t length);
+/* The index of the first document of this name, or -1. */
+int document_find(const struct document_list *list, const char *name);
+/* Puts a document elsewhere in the order; indices past the end are left alone. */
+void document_move(struct document_list *list, size_t from, size_t to);
 void document_remove(struct document_list *list, size_t index);
 void document_list_copy(struct document_list *to, const struct document_list *from);
 void document_list_free(struct document_list *list);
