@@ -8,16 +8,24 @@
 #include <unistd.h>
 
 #include "engine/base/alloc.h"
+#include "engine/chat/document_path.h"
 #include "tui/answer.h"
 #include "tui/arguments.h"
+#include "tui/ask_fit.h"
+#include "tui/ask_support.h"
 #include "tui/command.h"
 #include "tui/json_events.h"
 
 struct ask {
     const struct settings *settings;
     struct document_list documents;
+    size_t last; /* the first document of the last -d */
+    struct passages_choice choice;
+    const struct document_list
+        *given; /* what the model gets: `documents`, or those of the choice */
     struct strbuf question;
-    bool json, show_prompt;
+    bool json, show_prompt, passages, fit_passages;
+    size_t passage_tokens; /* 0: as many as fit */
     const char *cases;
     struct chat_template *template;
     struct answer answer;
@@ -53,20 +61,48 @@ static void say_notes(const struct ask *ask, struct prompt_notes *notes)
     prompt_notes_free(notes);
 }
 
+static void say_passages(const struct ask *ask)
+{
+    if (!ask->choice.matched)
+        command_note("no word of the question is in the documents: their beginnings are given");
+    for (size_t i = 0; i < ask->choice.report_count; i++) {
+        if (ask->json)
+            json_event_note(ask->choice.report[i]);
+        command_note("%s", ask->choice.report[i]);
+    }
+}
+
 /* --- arguments -------------------------------------------------------------------------------- */
 
-/* key=value for the last document. */
+/* key=value for the documents of the last -d. */
 static int add_pair(struct ask *ask, const char *text, struct error *error)
 {
     const char *equals = strchr(text, '=');
+    int result = 0;
     if (ask->documents.count == 0)
         return error_set(error, ERROR_INPUT, "-k %.64s: there is no -d before it", text);
     if (equals == NULL)
         return error_set(error, ERROR_INPUT, "-k %.64s: expected key=value", text);
     char *key = xstrndup(text, (size_t)(equals - text));
-    int result =
-        document_set_pair(&ask->documents.items[ask->documents.count - 1], key, equals + 1, error);
+    for (size_t i = ask->last; i < ask->documents.count && result == 0; i++)
+        result = document_set_pair(&ask->documents.items[i], key, equals + 1, error);
     free(key);
+    return result;
+}
+
+static int add_documents(struct ask *ask, const char *spec, struct error *error)
+{
+    const struct document_options options = {.converters = &ask->settings->converters,
+                                             .standard_input = true};
+    struct document_report report = {0};
+    ask->last = ask->documents.count;
+    int result = document_add_path(&ask->documents, spec, &options, &report, error);
+    for (size_t i = 0; i < report.count && result == 0; i++) {
+        if (report.lines[i].added && !ask->settings->verbose)
+            continue;
+        command_note("%s", report.lines[i].text);
+    }
+    document_report_free(&report);
     return result;
 }
 
@@ -77,13 +113,17 @@ static int read_options(struct ask *ask, int argc, char **argv, int *at)
     const char *value;
     struct error error = {0};
     while ((option = arguments_next(argc, argv, at, &value)) != NULL) {
-        if (strcmp(option->name, "document") == 0 &&
-            document_add_file(&ask->documents, value, &error) != 0)
+        if (strcmp(option->name, "document") == 0 && add_documents(ask, value, &error) != 0)
             return command_failed(&error);
         if (strcmp(option->name, "key") == 0 && add_pair(ask, value, &error) != 0)
             return command_usage("ask", "%s", error.message);
         ask->json |= strcmp(option->name, "json") == 0;
         ask->show_prompt |= strcmp(option->name, "show-prompt") == 0;
+        ask->passages |= strcmp(option->name, "passages") == 0;
+        if (strcmp(option->name, "passage-tokens") == 0)
+            ask->passage_tokens = strtoul(value, NULL, 10);
+        if (strcmp(option->name, "fit") == 0)
+            ask->fit_passages = strcmp(value, "passages") == 0;
         if (strcmp(option->name, "cases") == 0)
             ask->cases = value;
     }
@@ -139,7 +179,7 @@ static void print_source(void *user, const char *line, int document)
 {
     const struct ask *ask = user;
     if (ask->json)
-        json_event_source(line, document >= 0 ? ask->documents.items[document].name : NULL);
+        json_event_source(line, document >= 0 ? ask->given->items[document].name : NULL);
 }
 
 static void take_event(void *user, const struct event *event)
@@ -179,6 +219,69 @@ static int empty_reply(const struct ask *ask)
     return command_failed(&error);
 }
 
+/* Where the answer stands; stdout has nothing of it but with --json. */
+static void say_support(const struct ask *ask)
+{
+    struct support support;
+    if (!ask->settings->check_answers)
+        return;
+    support_check(&support, strbuf_text(&ask->question), strbuf_text(&ask->reply),
+                  ask->reply.length, ask->given, chat_template_markers(ask->template));
+    if (ask->json)
+        ask_support_json(&support, strbuf_text(&ask->reply), ask->given);
+    else
+        ask_support_note(&support, ask->given);
+    support_free(&support);
+}
+
+/* Finds what is given to the model, and the prompt. */
+static int make_prompt(struct ask *ask, struct model_session *session,
+                       struct segment_list *segments, struct error *error)
+{
+    const struct ask_fit fit = {
+        session,           ask->template, ask->settings,      strbuf_text(&ask->question),
+        ask->fit_passages, ask->passages, ask->passage_tokens};
+    struct prompt_notes notes = {0};
+    bool chosen;
+    int result = model_session_start(session, true, error);
+    if (result == 0)
+        result = ask_fit_documents(&fit, &ask->documents, &ask->choice, &chosen, error);
+    if (result != 0)
+        return result;
+    ask->given = chosen ? &ask->choice.documents : &ask->documents;
+    ask->answer.documents = ask->given;
+    if (chosen)
+        say_passages(ask);
+    result =
+        ask_prompt(segments, ask->template, session->generator->ops->tokenizer(session->generator),
+                   ask->settings, strbuf_text(&ask->question), ask->given, &notes, error);
+    say_notes(ask, &notes);
+    return result;
+}
+
+/* The reply is there. */
+static int end_reply(struct ask *ask, const struct model_session *session,
+                     const struct reply_end *end)
+{
+    bool declined = answer_declines(strbuf_text(&ask->reply));
+    if (ask->reply.length == 0 && !session->interrupted)
+        return empty_reply(ask);
+    if (!declined && !session->interrupted)
+        say_support(ask);
+    if (ask->json)
+        json_event_done(end, strbuf_text(&ask->reply), !declined);
+    command_note_end(ask->settings, end);
+    return session->interrupted ? EXIT_INTERRUPTED : declined ? EXIT_NOT_IN_DOCUMENTS : EXIT_OK;
+}
+
+static void print_segments(const struct segment_list *segments)
+{
+    struct strbuf text = {0};
+    segment_text(segments, NULL, &text);
+    command_print_exact(&text);
+    strbuf_free(&text);
+}
+
 /* The session is open. */
 static int run_reply(struct ask *ask, struct model_session *session)
 {
@@ -187,18 +290,14 @@ static int run_reply(struct ask *ask, struct model_session *session)
         .max_tokens = ask->settings->max_tokens,
         .stops = chat_template_stops(ask->template),
     };
-    struct prompt_notes notes = {0};
     struct reply_end end;
     struct error error = {0};
     while (request.stops[request.stop_count] != NULL)
         request.stop_count++;
-    int result = model_session_start(session, true, &error);
-    if (result == 0)
-        result = ask_prompt(&request.segments, ask->template,
-                            session->generator->ops->tokenizer(session->generator), ask->settings,
-                            strbuf_text(&ask->question), &ask->documents, &notes, &error);
-    say_notes(ask, &notes);
-    if (result == 0)
+    int result = make_prompt(ask, session, &request.segments, &error);
+    if (result == 0 && ask->show_prompt)
+        print_segments(&request.segments);
+    else if (result == 0)
         result = model_session_reply(session, &request, take_event, ask, &end, &error);
     segment_list_free(&request.segments);
     if (ask->reply.length > 0)
@@ -207,13 +306,7 @@ static int run_reply(struct ask *ask, struct model_session *session)
         json_event_error(&error);
     if (result != 0)
         return command_failed(&error);
-    if (ask->reply.length == 0 && !session->interrupted)
-        return empty_reply(ask);
-    bool declined = answer_declines(strbuf_text(&ask->reply));
-    if (ask->json)
-        json_event_done(&end, strbuf_text(&ask->reply), !declined);
-    command_note_end(ask->settings, &end);
-    return session->interrupted ? EXIT_INTERRUPTED : declined ? EXIT_NOT_IN_DOCUMENTS : EXIT_OK;
+    return ask->show_prompt ? EXIT_OK : end_reply(ask, session, &end);
 }
 
 static int answer_question(struct ask *ask)
@@ -225,10 +318,8 @@ static int answer_question(struct ask *ask)
             json_event_error(&error);
         return command_failed(&error);
     }
-    ask->answer = (struct answer){.documents = &ask->documents,
-                                  .markers = chat_template_markers(ask->template),
-                                  .on_source = print_source,
-                                  .user = ask};
+    ask->answer = (struct answer){
+        .markers = chat_template_markers(ask->template), .on_source = print_source, .user = ask};
     int status = run_reply(ask, &session);
     answer_free(&ask->answer);
     model_session_close(&session);
@@ -240,17 +331,14 @@ static int print_prompt(struct ask *ask)
 {
     struct segment_list segments = {0};
     struct prompt_notes notes = {0};
-    struct strbuf text = {0};
     struct error error = {0};
     int status = EXIT_OK;
     if (ask_prompt(&segments, ask->template, NULL, ask->settings, strbuf_text(&ask->question),
                    &ask->documents, &notes, &error) != 0)
         status = command_failed(&error);
-    segment_text(&segments, NULL, &text);
-    command_print_exact(&text);
+    print_segments(&segments);
     say_notes(ask, &notes);
     segment_list_free(&segments);
-    strbuf_free(&text);
     return status;
 }
 
@@ -264,7 +352,8 @@ static int run_question(struct ask *ask, int argc, char **argv)
         return status;
     if (chat_template_open(&ask->template, ask->settings->template, &error) != 0)
         return command_failed(&error);
-    return ask->show_prompt ? print_prompt(ask) : answer_question(ask);
+    bool counts = ask->passages || ask->fit_passages; /* needs the model's tokenizer */
+    return ask->show_prompt && !counts ? print_prompt(ask) : answer_question(ask);
 }
 
 static int run(struct settings *settings, int argc, char **argv)
@@ -276,6 +365,7 @@ static int run(struct settings *settings, int argc, char **argv)
         status = ask.cases != NULL ? ask_cases(settings, ask.cases)
                                    : run_question(&ask, argc - at, argv + at);
     chat_template_close(ask.template);
+    passages_choice_free(&ask.choice);
     document_list_free(&ask.documents);
     strbuf_free(&ask.question);
     strbuf_free(&ask.reply);

@@ -1,10 +1,12 @@
 /*
  * json_events.h - events as JSON lines on stdout, plain ASCII, flushed line by line:
  *
- *   {"event":"note","text":...}                      a line of content that was defused
+ *   {"event":"note","text":...}         a line of content that was defused, passages that were
+ * chosen
  *   {"event":"progress","done":n,"total":n,"reused":n}
  *   {"event":"text","text":...,"ids":[...]}
  *   {"event":"source","line":...,"document":name or null}
+ *   {"event":"support",...}             where the answer stands: ask_support.h
  *   {"event":"done","reason":"eos","answered":bool,"reply":...,"usage":{...}}
  *   {"event":"error","message":...}
  */

@@ -25,9 +25,18 @@ const struct option options_table[] = {
     {"plain", 0, "chat", NULL, OPTION_FLAG, NULL, NO_RANGE, NULL, 0, NULL,
      "line by line: no screen, no redraw; for a screen reader, a dumb terminal or a pipe"},
     {"document", 'd', "ask", NULL, OPTION_STRING, "FILE", NO_RANGE, NULL, 0, NULL,
-     "a document to answer from, - for standard input; may be repeated"},
+     "a document to answer from: a file, a directory, a quoted pattern such as 'notes/**/*.md', "
+     "or - for standard input; may be repeated. PDF, HTML and the like go through converters "
+     "(airo.ini, [converters])"},
     {"key", 'k', "ask", NULL, OPTION_STRING, "KEY=VALUE", NO_RANGE, NULL, 0, NULL,
      "metadata of the document before it, in place of the date and name guessed from the file"},
+    {"fit", 0, "ask", NULL, OPTION_CHOICE, "HOW", NO_RANGE, "refuse passages", 0, NULL,
+     "when the documents do not fit into the context: refuse with the numbers, which is the "
+     "default, or give only the passages that match the question, and say which on stderr"},
+    {"passages", 0, "ask", NULL, OPTION_FLAG, NULL, NO_RANGE, NULL, 0, NULL,
+     "give only the passages that match the question even when all would fit"},
+    {"passage-tokens", 0, "ask", NULL, OPTION_U32, "TOKENS", 1, 16777216, NULL, 0, NULL,
+     "let passages take this many tokens at most; without it what the context has room for"},
     {"json", 0, "ask", NULL, OPTION_FLAG, NULL, NO_RANGE, NULL, 0, NULL,
      "print events as JSON lines"},
     {"show-prompt", 0, "ask", NULL, OPTION_FLAG, NULL, NO_RANGE, NULL, 0, NULL,
@@ -107,6 +116,10 @@ const struct option options_table[] = {
      "yes", "end questions on documents with \"Source?\""},
     {"honest", 0, NULL, "reply:honest", OPTION_FLAG, NULL, NO_RANGE, NULL, AT(no_making_up), "yes",
      "end questions on documents with \"Don't make up answers if you don't know.\""},
+    {"check-answers", 0, NULL, "reply:check_answers", OPTION_FLAG, NULL, NO_RANGE, NULL,
+     AT(check_answers), "yes",
+     "look for an answer in its documents and say when it stands in another one than the source "
+     "names, or in none; airo ask says it on stderr, with --json in an event, never on stdout"},
     {"plain-format", 0, NULL, "reply:plain_format", OPTION_FLAG, NULL, NO_RANGE, NULL,
      AT(plain_format), "no", "end ordinary instructions with PLAINFORMAT: code without comment"},
 
@@ -124,6 +137,21 @@ const struct option options_table[] = {
     {0},
 };
 /* clang-format on */
+
+static int set_converter(struct settings *settings, const char *key, const char *value,
+                         struct error *error)
+{
+    return converter_table_set(&settings->converters, key, value, error);
+}
+
+const struct option_section options_sections[] = {
+    {"converters", set_converter,
+     "programs that turn files into text, by the extension; %s is the file. Without a row the "
+     "usual programs are tried; an empty value: such files are text as they are. No shell runs "
+     "them",
+     "#pdf = \"pdftotext -layout %s -\"\n#html = \"pandoc -f html -t plain %s\"\n"},
+    {0},
+};
 
 /* --- looking up ------------------------------------------------------------------------------- */
 
@@ -157,6 +185,14 @@ const struct option *options_find_ini(const char *section, const char *key)
         if (option->ini != NULL && strncmp(option->ini, section, length) == 0 &&
             option->ini[length] == ':' && strcmp(option->ini + length + 1, key) == 0)
             return option;
+    return NULL;
+}
+
+const struct option_section *options_find_section(const char *name)
+{
+    for (const struct option_section *row = options_sections; row->name != NULL; row++)
+        if (strcmp(row->name, name) == 0)
+            return row;
     return NULL;
 }
 
@@ -468,6 +504,11 @@ void options_config(struct strbuf *out)
             strbuf_printf(out, "\n[%s]\n", section);
         }
         config_entry(out, option, &defaults);
+    }
+    for (const struct option_section *row = options_sections; row->name != NULL; row++) {
+        strbuf_printf(out, "\n[%s]\n\n# ", row->name);
+        wrapped(out, row->help, HELP_WIDTH - 2, "# ");
+        strbuf_puts(out, row->example);
     }
     settings_free(&defaults);
 }

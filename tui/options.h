@@ -40,6 +40,18 @@ struct option {
     const char *help;
 };
 
+/* A section of the ini file whose keys are the user's own. */
+struct option_section {
+    const char *name;
+    int (*set)(struct settings *settings, const char *key, const char *value, struct error *error);
+    const char *help;    /* for the commented airo.ini: one paragraph */
+    const char *example; /* its commented lines */
+};
+
+/* Ended by a row without a name. */
+extern const struct option_section options_sections[];
+const struct option_section *options_find_section(const char *name);
+
 /* The table, ended by a row without a name. */
 extern const struct option options_table[];
 

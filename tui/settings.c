@@ -47,6 +47,13 @@ int settings_read(struct settings *settings, const char *path, struct error *err
         if (strcmp(entry->section, KEYMAP_SECTION) == 0)
             continue; /* keymap.c's */
         const struct option *option = options_find_ini(entry->section, entry->key);
+        const struct option_section *section = options_find_section(entry->section);
+        if (option == NULL && section != NULL) {
+            result = section->set(settings, entry->key, entry->value, error);
+            if (result != 0)
+                error_prefix(error, "%s: line %d", path, entry->line);
+            continue;
+        }
         if (option == NULL) {
             result = unknown_key(&file, entry, error);
             continue;
@@ -99,6 +106,7 @@ int settings_take_model(struct settings *settings, struct error *error)
 
 void settings_free(struct settings *settings)
 {
+    converter_table_free(&settings->converters);
     for (const struct option *option = options_table; option->name != NULL; option++) {
         if (option->ini == NULL || (option->type != OPTION_STRING &&
                                     option->type != OPTION_CHOICE && option->type != OPTION_SIZE))

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/chat/converter_table.h"
 #include "engine/infer/sampler.h"
 #include "engine/model/model.h"
 
@@ -28,7 +29,8 @@ struct settings {
     /* reply */
     struct sampling sampling;
     uint32_t max_tokens;
-    bool ask_source, no_making_up, plain_format;
+    bool ask_source, no_making_up, plain_format, check_answers;
+    struct converter_table converters; /* the user's own, from airo.ini */
     /* interface */
     char *theme;  /* "vaquita-dark" */
     char *colour; /* "auto", "truecolor", "256", "16", "none" */

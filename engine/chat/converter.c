@@ -17,7 +17,7 @@
 #include "engine/base/file.h"
 #include "engine/chat/document.h"
 
-#define TIME_MS      30000u
+#define TIME_MS       30000u
 #define MESSAGE_BYTES 4096u /* of what the program says on standard error */
 
 extern char **environ;
@@ -75,8 +75,8 @@ static int spawn(struct converter_job *job, char **words, int output, int messag
     posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &all);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
-                                              POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setflags(&attributes,
+                             POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     int result = posix_spawnp(&job->pid, words[0], &actions, &attributes, words, environ);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);

@@ -11,7 +11,7 @@
 #include "engine/base/file.h"
 #include "engine/base/strbuf.h"
 
-#define WORDS_MAX 64
+#define WORDS_MAX    64
 #define COUNT(table) (sizeof(table) / sizeof(table)[0])
 
 static const struct {

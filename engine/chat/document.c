@@ -102,6 +102,23 @@ static struct document *list_add(struct document_list *list, const char *name)
     return document;
 }
 
+char *document_origin(const char *path)
+{
+    struct stat status;
+    if (strcmp(path, "-") == 0)
+        return xstrdup(path);
+    return stat(path, &status) == 0 && S_ISREG(status.st_mode) ? realpath(path, NULL) : NULL;
+}
+
+void document_add_from(struct document_list *list, const char *path, const char *text,
+                       size_t length)
+{
+    document_add_text(list, path, text, length);
+    struct document *document = &list->items[list->count - 1];
+    document->origin = document_origin(path);
+    guess_pairs(document, path);
+}
+
 typedef int (*read_file)(const char *path, size_t max_bytes, struct strbuf *out,
                          struct error *error);
 
@@ -112,10 +129,8 @@ static int add_read(struct document_list *list, const char *path, read_file read
     int result = read(path, DOCUMENT_BYTES_MAX, &bytes, error);
     if (result == 0 && bytes.length > 0 && memchr(bytes.data, '\0', bytes.length) != NULL)
         result = error_set(error, ERROR_INPUT, "%s: not text (it has NUL bytes)", path);
-    if (result == 0) {
-        document_add_text(list, path, strbuf_text(&bytes), bytes.length);
-        guess_pairs(&list->items[list->count - 1], path);
-    }
+    if (result == 0)
+        document_add_from(list, path, strbuf_text(&bytes), bytes.length);
     strbuf_free(&bytes);
     return result;
 }

@@ -18,7 +18,7 @@ struct document_pair {
 };
 
 struct document {
-    char *name; /* how messages name it: the path as given, "-" for standard input */
+    char *name;   /* how messages name it: the path as given, "-" for standard input */
     char *origin; /* the file's full path, by which it is known again; NULL: it has none */
     char *text;
     size_t length;
@@ -38,6 +38,12 @@ int document_add_file(struct document_list *list, const char *path, struct error
 /* The same for a program that must not wait, as a chat: pipes, devices and standard input are
  * refused. */
 int document_add_regular(struct document_list *list, const char *path, struct error *error);
+/* Adds text that was read from a file, with the pairs guessed from it. */
+void document_add_from(struct document_list *list, const char *path, const char *text,
+                       size_t length);
+/* The full path of a regular file, by which it is known again, "-" for itself; NULL for anything
+ * else. To be freed. */
+char *document_origin(const char *path);
 void document_add_text(struct document_list *list, const char *name, const char *text,
                        size_t length);
 /* The same for text that was a document's before: not a byte is changed. */

@@ -163,7 +163,8 @@ static char *query_text(const char *question)
     size_t words = 0, length = strlen(question);
     for (int functions = 0; functions < 2 && words == 0; functions++) {
         struct text_word word;
-        for (size_t at = 0; words < QUERY_WORDS_MAX && text_word_next(question, length, &at, &word);)
+        for (size_t at = 0;
+             words < QUERY_WORDS_MAX && text_word_next(question, length, &at, &word);)
             if (!word.function || functions == 1)
                 strbuf_printf(&query, "%s\"%s\"", words++ > 0 ? " OR " : "", word.folded);
     }
@@ -176,8 +177,8 @@ struct ranked {
 };
 
 /* The matching paragraphs, best first. */
-static int rank(struct passages *passages, const char *question, struct ranked **out,
-                size_t *count, struct error *error)
+static int rank(struct passages *passages, const char *question, struct ranked **out, size_t *count,
+                struct error *error)
 {
     static const char sql[] = "SELECT rowid, bm25(paragraph) AS score FROM paragraph"
                               " WHERE paragraph MATCH ? ORDER BY score, rowid LIMIT ?";
@@ -195,9 +196,8 @@ static int rank(struct passages *passages, const char *question, struct ranked *
                 capacity = capacity ? 2 * capacity : 64;
                 *out = xreallocarray(*out, capacity, sizeof **out);
             }
-            (*out)[(*count)++] =
-                (struct ranked){(size_t)sqlite3_column_int64(statement, 0) - 1,
-                                -sqlite3_column_double(statement, 1)};
+            (*out)[(*count)++] = (struct ranked){(size_t)sqlite3_column_int64(statement, 0) - 1,
+                                                 -sqlite3_column_double(statement, 1)};
         }
     }
     int result = step == SQLITE_DONE ? 0 : failed(passages, error);
@@ -230,8 +230,7 @@ static size_t count_text(const struct picker *picker, size_t document, const cha
 static bool choose(struct picker *picker, size_t item, double score)
 {
     const struct paragraph *paragraph = &picker->passages->items[item];
-    const struct document *document =
-        &picker->passages->documents->items[paragraph->document];
+    const struct document *document = &picker->passages->documents->items[paragraph->document];
     size_t empty = picker->overhead[paragraph->document];
     bool fresh = empty == 0;
     if (picker->scores[item] >= 0)
@@ -356,13 +355,12 @@ static void make_choice(const struct picker *picker, struct passages_choice *cho
     for (size_t i = 0; i < passages->count; i++) {
         const struct paragraph *from = &passages->items[i];
         if (picker->scores[i] >= 0)
-            choice->items[choice->count++] =
-                (struct passage){from->document, from->number, from->range, 0, 0,
-                                 picker->scores[i]};
+            choice->items[choice->count++] = (struct passage){
+                from->document, from->number, from->range, 0, 0, picker->scores[i]};
     }
     for (size_t begin = 0, end; begin < choice->count; begin = end) {
-        for (end = begin + 1; end < choice->count && choice->items[end].document ==
-                                                         choice->items[begin].document;)
+        for (end = begin + 1;
+             end < choice->count && choice->items[end].document == choice->items[begin].document;)
             end++;
         make_document(passages, choice, begin, end);
     }

@@ -35,8 +35,8 @@ size_t passages_paragraphs(const struct passages *passages, size_t document);
 
 /* One chosen paragraph. */
 struct passage {
-    size_t document; /* in the list that was given */
-    size_t number;   /* among the document's paragraphs, from 1 */
+    size_t document;         /* in the list that was given */
+    size_t number;           /* among the document's paragraphs, from 1 */
     struct text_range range; /* in that document's text */
     size_t chosen_document;  /* in the list that was made, */
     size_t chosen_begin;     /* and where it begins in that document's text */

@@ -5,8 +5,8 @@ static size_t count_words(const char *text, struct text_range range)
     size_t words = 0;
     for (size_t i = range.begin; i < range.end; i++) {
         bool white = text[i] == ' ' || text[i] == '\n' || text[i] == '\t';
-        bool before = i == range.begin || text[i - 1] == ' ' || text[i - 1] == '\n' ||
-                      text[i - 1] == '\t';
+        bool before =
+            i == range.begin || text[i - 1] == ' ' || text[i - 1] == '\n' || text[i - 1] == '\t';
         words += !white && before;
     }
     /* Text without spaces must end somewhere too. */
@@ -24,8 +24,8 @@ bool passage_cut_next(struct passage_cutter *cutter, const char *text, size_t le
         if (!cutter->has_ahead && !text_sentence_next(text, length, &cutter->at, &next))
             break;
         size_t more = count_words(text, next.range);
-        bool full = words + more > PASSAGE_WORDS_MAX ||
-                    next.range.end - range->begin > PASSAGE_BYTES_MAX;
+        bool full =
+            words + more > PASSAGE_WORDS_MAX || next.range.end - range->begin > PASSAGE_BYTES_MAX;
         if (words > 0 && (full || (next.after_blank && words >= PASSAGE_WORDS_MIN))) {
             cutter->ahead = next;
             cutter->has_ahead = true;

@@ -198,7 +198,15 @@ static void wrong_input_is_1(void **state)
 {
     (void)state;
     expect_error("ask|-d|/no/such/file|q", "", 1, "/no/such/file");
-    expect_error("ask|-d|/tmp|q", "", 1, "directory");
+    char empty[] = "/tmp/airo-empty-XXXXXX";
+    assert_non_null(mkdtemp(empty));
+    char *line = xasprintf("ask|-d|%s|q", empty);
+    expect_error(line, "", 1, "a directory without files to add");
+    rmdir(empty);
+    free(line);
+    expect_error("ask|-d|/tmp/no-such-*|q", "", 1, "no file matches");
+    expect_error("ask|-d|LICENSE|-d|./LICENSE|q", "", 1, "among the documents already, as LICENSE");
+    expect_error("ask|-d|LICENSE|--fit|maybe|q", "", 2, "refuse or passages");
     expect_error("ask|-d|LICENSE|-t|nope|--show-prompt|q", "", 1, "nope.ini");
     expect_error("info|/no/such/model", "", 1, "/no/such/model");
     expect_error("run|-m|no-such-model|hello", "", 1, "no-such-model");
