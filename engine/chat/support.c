@@ -17,8 +17,10 @@ static const double passage_factor[PASSAGE_SENTENCES + 1] = {0, 1.0, 0.88, 0.78}
 
 /* A document carries an answer when it has this much of its own words in one place; */
 #define CARRIES 0.5
-/* another one is better when it scores this much more. */
-#define MARGIN 0.1
+/* another one is better when it scores this much more, or, where both have the answer's own words
+ * alike and only the question's tell them apart, so much more. */
+#define MARGIN          0.1
+#define QUESTION_MARGIN 0.2
 
 #define SENTENCES_MAX 128 /* of an answer */
 
@@ -251,7 +253,10 @@ static enum support_verdict judge(const struct finder *finder)
         return SUPPORT_NOWHERE;
     if (support->cited < 0)
         return stands_out(finder) ? SUPPORT_UNCITED : SUPPORT_UNSURE;
-    if (finder->scores[support->cited] * (1 + MARGIN) >= finder->scores[support->document])
+    bool alike =
+        coverage(support, support->cited) * (1 + MARGIN) >= coverage(support, support->document);
+    double margin = alike ? QUESTION_MARGIN : MARGIN;
+    if (finder->scores[support->cited] * (1 + margin) >= finder->scores[support->document])
         return SUPPORT_CITED;
     return stands_out(finder) ? SUPPORT_ELSEWHERE : SUPPORT_UNSURE;
 }
@@ -311,7 +316,7 @@ const struct support_passage *support_best(const struct support *support, int do
         const struct support_sentence *sentence = &support->sentences[i];
         for (size_t k = 0; k < sentence->passage_count; k++) {
             const struct support_passage *passage = &sentence->passages[k];
-            double score = sentence->weight * passage->score;
+            double score = sentence->weight * passage->score * passage->score;
             if ((document < 0 || passage->document == document) && score > most) {
                 most = score;
                 best = passage;

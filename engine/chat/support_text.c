@@ -50,17 +50,17 @@ static bool is_apostrophe(uint32_t code)
 
 /* Sorted, apostrophes left out. */
 static const char *const function_words[] = {
-    "a",     "about", "after", "all",   "also",   "am",     "an",    "and",  "any",  "are",
-    "as",    "at",    "be",    "been",  "being",  "both",   "but",   "by",   "can",  "could",
-    "did",   "didnt", "do",    "does",  "doesnt", "dont",   "each",  "for",  "from", "had",
-    "has",   "have",  "he",    "her",   "here",   "hers",   "him",   "his",  "how",  "i",
-    "if",    "in",    "into",  "is",    "it",     "its",    "just",  "may",  "me",   "might",
-    "more",  "most",  "much",  "must",  "my",     "no",     "nor",   "not",  "of",   "on",
-    "one",   "or",    "our",   "over",  "she",    "should", "so",    "some", "such", "than",
-    "that",  "the",   "their", "them",  "then",   "there",  "these", "they", "this", "those",
-    "to",    "too",   "under", "up",    "us",     "very",   "was",   "we",   "were", "what",
-    "when",  "where", "which", "while", "who",    "whom",   "whose", "why",  "will", "with",
-    "would", "yes",   "you",   "your",
+    "a",     "about", "after", "all",   "also",   "am",   "an",     "and",   "any",  "are",
+    "as",    "at",    "be",    "been",  "being",  "both", "but",    "by",    "can",  "could",
+    "did",   "didnt", "do",    "does",  "doesnt", "dont", "each",   "for",   "from", "had",
+    "has",   "have",  "he",    "her",   "here",   "hers", "him",    "his",   "how",  "i",
+    "if",    "in",    "into",  "is",    "it",     "its",  "just",   "many",  "may",  "me",
+    "might", "more",  "most",  "much",  "must",   "my",   "no",     "nor",   "not",  "of",
+    "on",    "one",   "or",    "our",   "over",   "she",  "should", "so",    "some", "such",
+    "than",  "that",  "the",   "their", "them",   "then", "there",  "these", "they", "this",
+    "those", "to",    "too",   "under", "up",     "us",   "very",   "was",   "we",   "were",
+    "what",  "when",  "where", "which", "while",  "who",  "whom",   "whose", "why",  "will",
+    "with",  "would", "yes",   "you",   "your",
 };
 
 static const struct {
