@@ -90,6 +90,23 @@ static int add_pair(struct ask *ask, const char *text, struct error *error)
     return result;
 }
 
+#define SKIPPED_SHOWN 20
+
+/* What was not added, and with --verbose what was. */
+static void say_report(const struct ask *ask, const char *spec,
+                       const struct document_report *report)
+{
+    size_t skipped = 0;
+    for (size_t i = 0; i < report->count; i++) {
+        bool added = report->lines[i].added;
+        skipped += !added;
+        if (ask->settings->verbose || (!added && skipped <= SKIPPED_SHOWN))
+            command_note("%s", report->lines[i].text);
+    }
+    if (skipped > SKIPPED_SHOWN && !ask->settings->verbose)
+        command_note("%s: %zu more skipped (--verbose names them)", spec, skipped - SKIPPED_SHOWN);
+}
+
 static int add_documents(struct ask *ask, const char *spec, struct error *error)
 {
     const struct document_options options = {.converters = &ask->settings->converters,
@@ -97,11 +114,8 @@ static int add_documents(struct ask *ask, const char *spec, struct error *error)
     struct document_report report = {0};
     ask->last = ask->documents.count;
     int result = document_add_path(&ask->documents, spec, &options, &report, error);
-    for (size_t i = 0; i < report.count && result == 0; i++) {
-        if (report.lines[i].added && !ask->settings->verbose)
-            continue;
-        command_note("%s", report.lines[i].text);
-    }
+    if (result == 0)
+        say_report(ask, spec, &report);
     document_report_free(&report);
     return result;
 }

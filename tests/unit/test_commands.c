@@ -434,6 +434,97 @@ static void what_does_not_fit_is_refused_with_numbers(void **state)
     expect_error("bench|" MODEL "|-c|64|--depths|0", "", 1, "it holds 64");
 }
 
+/* The model answers rightly and names the wrong block: which one it is stands in the test. */
+static void a_wrong_source_is_corrected(void **state)
+{
+    (void)state;
+    need_model();
+    static const char *const texts[] = {
+        "The quash of Weniothi is brown. Bob signed the loud book in Dajojo.",
+        "The editors report that the glacier is cold. Frank Buvundti likes stew.",
+        "The drouv is Karen Buvundti. The population of Talri is 296,639."};
+    static const char *const question = "How big is the population of Talri?";
+    struct strbuf line = {0};
+    char *paths[3];
+    strbuf_puts(&line, "ask|-m|" MODEL);
+    for (int i = 0; i < 3; i++) {
+        paths[i] = document(texts[i]);
+        strbuf_printf(&line, "|-d|%s|-k|page=%d", paths[i], 40 + i);
+    }
+    size_t length = line.length;
+    strbuf_printf(&line, "|%s", question);
+    struct result plain = airo(strbuf_text(&line), "");
+    assert_int_equal(plain.status, 0);
+    assert_non_null(strstr(strbuf_text(&plain.out), "296,639"));
+    bool wrong = strstr(strbuf_text(&plain.out), "page: 42") == NULL;
+    char *note = xasprintf("the answer stands in %s, not in the cited", paths[2]);
+    assert_int_equal(strstr(strbuf_text(&plain.err), note) != NULL, wrong);
+    strbuf_remove(&line, length, line.length - length);
+    strbuf_printf(&line, "|--no-check-answers|%s", question);
+    struct result quiet = airo(strbuf_text(&line), "");
+    assert_string_equal(strbuf_text(&quiet.out), strbuf_text(&plain.out));
+    assert_string_equal(strbuf_text(&quiet.err), "");
+    strbuf_remove(&line, length, line.length - length);
+    strbuf_printf(&line, "|--json|%s", question);
+    struct result json = airo(strbuf_text(&line), "");
+    const char *event = strstr(strbuf_text(&json.out), "{\"event\":\"support\"");
+    assert_non_null(event);
+    json_t *support = json_loads(event, JSON_DISABLE_EOF_CHECK, NULL);
+    assert_string_equal(json_string_value(json_object_get(support, "document")), paths[2]);
+    assert_string_equal(json_string_value(json_object_get(support, "verdict")),
+                        wrong ? "elsewhere" : "cited");
+    json_decref(support);
+    result_free(&json);
+    result_free(&quiet);
+    result_free(&plain);
+    free(note);
+    strbuf_free(&line);
+    for (int i = 0; i < 3; i++)
+        drop(paths[i]);
+}
+
+static void passages_make_documents_fit(void **state)
+{
+    (void)state;
+    need_model();
+    struct strbuf text = {0};
+    for (int i = 0; i < 400; i++)
+        strbuf_printf(&text, "Line %d says that the old wagon is number %d.\n%s", i, i * 7,
+                      i % 10 == 9 ? "\n" : "");
+    strbuf_puts(&text, "\n" GREEN "\n");
+    char *path = document(strbuf_text(&text));
+    char *line = xasprintf("ask|-m|" MODEL "|-c|1500|-d|%s|What color are blueberries?", path);
+    expect_error(line, "", 1, "--fit passages");
+    free(line);
+    line = xasprintf("ask|-m|" MODEL "|-c|1500|--fit|passages|--passage-tokens|400|-d|%s|What "
+                     "color are blueberries?",
+                     path);
+    struct result result = airo(line, "");
+    assert_true(result.status == 0 || result.status == 3); /* what a small model makes of it */
+    char *wanted = xasprintf("%s: paragraph", path);
+    assert_non_null(strstr(strbuf_text(&result.err), wanted));
+    result_free(&result);
+    free(line);
+    /* The prompt that it was given has the line that matters, and a gap. */
+    line = xasprintf("ask|-m|" MODEL "|-c|1500|--fit|passages|--show-prompt|-d|%s|What color are "
+                     "blueberries?",
+                     path);
+    result = airo(line, "");
+    assert_int_equal(result.status, 0);
+    assert_non_null(strstr(strbuf_text(&result.out), GREEN));
+    assert_non_null(strstr(strbuf_text(&result.out), "[...]"));
+    result_free(&result);
+    free(line);
+    line = xasprintf("ask|-m|" MODEL "|--passages|--show-prompt|-d|%s|zebra?", path);
+    result = airo(line, "");
+    assert_non_null(strstr(strbuf_text(&result.err), "no word of the question"));
+    result_free(&result);
+    free(line);
+    free(wanted);
+    drop(path);
+    strbuf_free(&text);
+}
+
 static void lengths_are_kept_and_told(void **state)
 {
     (void)state;
@@ -575,6 +666,8 @@ int main(void)
         cmocka_unit_test(what_is_not_there_is_3),
         cmocka_unit_test(events_are_json_lines),
         cmocka_unit_test(what_does_not_fit_is_refused_with_numbers),
+        cmocka_unit_test(a_wrong_source_is_corrected),
+        cmocka_unit_test(passages_make_documents_fit),
         cmocka_unit_test(lengths_are_kept_and_told),
         cmocka_unit_test(bench_prints_json),
         cmocka_unit_test(interrupts_keep_what_came),

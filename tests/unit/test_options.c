@@ -278,6 +278,37 @@ static void the_default_file_holds_the_defaults(void **state)
     free(path);
 }
 
+/* [converters] takes any key; each command is checked. */
+static void sections_of_free_keys(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/airo-ini-XXXXXX";
+    int fd = mkstemp(path);
+    const char *text =
+        "[converters]\npdf = \"mytool --to text %s\"\nfoo = \"\"\n[reply]\nseed = 3\n";
+    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    struct settings settings;
+    struct error error = {0};
+    settings_defaults(&settings);
+    if (settings_read(&settings, path, &error) != 0)
+        fail_msg("%s", error.message);
+    assert_int_equal(settings.converters.count, 2);
+    assert_string_equal(settings.converters.rows[0].kind, "pdf");
+    assert_string_equal(settings.converters.rows[0].command, "mytool --to text %s");
+    assert_string_equal(settings.converters.rows[1].command, "");
+    assert_true(settings.sampling.seed == 3);
+    settings_free(&settings);
+    text = "[converters]\nseed = 3\n";
+    assert_int_equal(ftruncate(fd, 0), 0);
+    assert_int_equal(pwrite(fd, text, strlen(text), 0), (ssize_t)strlen(text));
+    settings_defaults(&settings);
+    assert_int_equal(settings_read(&settings, path, &error), -1);
+    assert_non_null(strstr(error.message, "line 2: converters:seed: \"3\" needs %s"));
+    settings_free(&settings);
+    close(fd);
+    unlink(path);
+}
+
 static void the_shipped_file_is_the_table(void **state)
 {
     (void)state;
@@ -351,6 +382,7 @@ int main(void)
         cmocka_unit_test(wrong_files_are_named_by_line),
         cmocka_unit_test(a_tilde_in_a_path_is_home),
         cmocka_unit_test(the_default_file_holds_the_defaults),
+        cmocka_unit_test(sections_of_free_keys),
         cmocka_unit_test(the_shipped_file_is_the_table),
         cmocka_unit_test_teardown(the_ini_file_is_found_and_flags_win, no_config),
         cmocka_unit_test(suggestions_are_near),
