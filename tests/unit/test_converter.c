@@ -298,7 +298,7 @@ static void kinds_are_told(void **state)
         {"a.HTML", "", 0, "html"},
         {"a.DOCX", "PK\x03\x04\0\0", 6, "docx"},
         {"a", "PK\x03\x04....word/document.xml", 25, "docx"},
-        {"a.bin", "PK\x03\x04\0mimetypeapplication/epub+zip", 35, "epub"},
+        {"a.bin", "PK\x03\x04\0mimetypeapplication/epub+zip", 33, "epub"},
         {"a.xlsx", "PK\x03\x04\0\0", 6, NULL},
         {"a.rtf", "{\\rtf1", 6, "rtf"},
         {"a.tex", "text", 4, "tex"},
