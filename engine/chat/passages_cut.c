@@ -24,8 +24,7 @@ bool passage_cut_next(struct passage_cutter *cutter, const char *text, size_t le
         if (!cutter->has_ahead && !text_sentence_next(text, length, &cutter->at, &next))
             break;
         size_t more = count_words(text, next.range);
-        bool full =
-            words + more > PASSAGE_WORDS_MAX || next.range.end - range->begin > PASSAGE_BYTES_MAX;
+        bool full = words + more > PASSAGE_WORDS_MAX;
         if (words > 0 && (full || (next.after_blank && words >= PASSAGE_WORDS_MIN))) {
             cutter->ahead = next;
             cutter->has_ahead = true;

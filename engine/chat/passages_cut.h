@@ -1,5 +1,6 @@
 /*
- * passages_cut.h - a text as paragraphs of about 60 to 200 words.
+ * passages_cut.h - a text as paragraphs of about 60 to 200 words; 24 bytes without a space count as
+ * a word, so none is longer than some 6000 bytes.
  */
 #ifndef AIRO_CHAT_PASSAGES_CUT_H
 #define AIRO_CHAT_PASSAGES_CUT_H
@@ -11,7 +12,6 @@
 
 #define PASSAGE_WORDS_MIN 60
 #define PASSAGE_WORDS_MAX 200
-#define PASSAGE_BYTES_MAX 8192
 
 /* Begin with zeros. */
 struct passage_cutter {

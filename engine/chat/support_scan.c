@@ -123,7 +123,6 @@ void scan_document(struct scan *scan, const struct document *document, int numbe
     struct text_sentence sentence;
     for (size_t at = 0; text_sentence_next(document->text, document->length, &at, &sentence);)
         read_sentence(scan, document, number, sentence.range);
-    scan->total++; /* the last sentence of one is no neighbour of the first of the next */
     for (size_t i = 0; i < document->pair_count; i++) {
         read_pair(scan, document->pairs[i].key);
         read_pair(scan, document->pairs[i].value);

@@ -172,6 +172,13 @@ static void common_words_weigh_little(void **state)
     assert_int_equal(choice.count, 1);
     assert_int_equal(choice.items[0].document, 1);
     assert_int_equal(choice.items[0].number, 5);
+    double best = choice.items[0].score;
+    passages_choice_free(&choice);
+    assert_int_equal(passages_pick(passages, "nothing violin", 1000, count, NULL, &choice, NULL),
+                     0);
+    assert_true(choice.count > 2);
+    for (size_t i = 0; i < choice.count; i++)
+        assert_true(choice.items[i].number == 5 || choice.items[i].score < best);
     passages_choice_free(&choice);
     passages_close(passages);
     document_list_free(&documents);
@@ -219,7 +226,7 @@ static void cut_is_sound(const char *text, size_t length)
             assert_non_null(strchr(" \t\r\n", text[i]));
         assert_true(range.begin < range.end && range.end <= length);
         assert_true(words_in(text, range) <= PASSAGE_WORDS_MAX);
-        assert_true(range.end - range.begin <= PASSAGE_BYTES_MAX);
+        assert_true(range.end - range.begin <= 6000);
         assert_true(((unsigned char)text[range.begin] & 0xC0) != 0x80);
         last = range.end;
     }
@@ -243,6 +250,16 @@ static void any_text_is_cut(void **state)
         cut_is_sound(strbuf_text(&text), text.length);
         strbuf_free(&text);
     }
+}
+
+static void text_without_spaces_is_cut(void **state)
+{
+    (void)state;
+    struct strbuf text = {0};
+    for (int i = 0; i < 50000; i++)
+        strbuf_puts(&text, "\u6771");
+    cut_is_sound(strbuf_text(&text), text.length);
+    strbuf_free(&text);
 }
 
 static void long_and_short_paragraphs(void **state)
@@ -315,6 +332,7 @@ int main(void)
         cmocka_unit_test(common_words_weigh_little),
         cmocka_unit_test(disabled_documents_are_left_out),
         cmocka_unit_test(any_text_is_cut),
+        cmocka_unit_test(text_without_spaces_is_cut),
         cmocka_unit_test(long_and_short_paragraphs),
         cmocka_unit_test(much_text_is_indexed_and_stopped),
     };

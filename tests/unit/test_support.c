@@ -275,9 +275,9 @@ static void passages_are_found_with_their_words(void **state)
     (void)state;
     struct document_list documents = three_documents();
     struct support support;
-    const char *reply = "Bob signed the report. Alice brings a pie for 1,300 crowns.";
+    const char *reply = "Bob signed the report. Alice brings a pie for 1,300 crowns. Tuesday.";
     support_check(&support, "Who signed the report?", reply, strlen(reply), &documents, NULL);
-    assert_int_equal(support.sentence_count, 2);
+    assert_int_equal(support.sentence_count, 3);
     const struct support_passage *passage = &support.sentences[0].passages[0];
     assert_int_equal(passage->document, 1);
     is_text(&documents.items[1], passage->range,
@@ -292,7 +292,9 @@ static void passages_are_found_with_their_words(void **state)
     assert_memory_equal(reply + support.unknown[0].range.begin, "pie", 3);
     assert_memory_equal(reply + support.unknown[1].range.begin, "1,300", 5);
     assert_true(support.unknown[1].number);
-    assert_ptr_equal(support_best(&support, 1), passage);
+    assert_int_equal(support_best(&support, 0)->document, 0);
+    assert_null(support_best(&support, 7));
+    assert_ptr_equal(support_best(&support, -1), &support.sentences[2].passages[0]);
     support_free(&support);
     document_list_free(&documents);
 }
