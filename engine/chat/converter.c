@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
@@ -134,6 +135,15 @@ static int watch(struct converter_job *job)
     return 0;
 }
 
+/* Should this program be killed meanwhile, a converter that spins ends by itself all the same. */
+static void limit_process(const struct converter_job *job)
+{
+    rlim_t seconds = job->time_ms / 1000 * 4 + 4;
+    const struct rlimit processor = {seconds, seconds}, core = {0, 0};
+    prlimit(job->pid, RLIMIT_CPU, &processor, NULL);
+    prlimit(job->pid, RLIMIT_CORE, &core, NULL);
+}
+
 /* Ends the process and all that it started in its session's first group. */
 static void kill_process(struct converter_job *job)
 {
@@ -170,6 +180,8 @@ struct converter_job *converter_start(const struct converter_table *table, const
     job->output_bytes =
         limits != NULL && limits->output_bytes > 0 ? limits->output_bytes : DOCUMENT_BYTES_MAX;
     int result = start_process(job, words) == 0 ? watch(job) : -1;
+    if (result == 0)
+        limit_process(job);
     if (result != 0) {
         error_set_errno(error, "%s: cannot run %s", path, words[0]);
         converter_cancel(job);

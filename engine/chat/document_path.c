@@ -284,7 +284,7 @@ int document_add_path(struct document_list *list, const char *spec,
 {
     struct document_report own = {0};
     struct document_report *to = report != NULL ? report : &own;
-    struct document_plan plan;
+    struct document_plan plan = {0};
     size_t before = to->count;
     int result = document_plan(&plan, spec, options, to, error);
     if (result == 0 && plan.count > 0)

@@ -208,8 +208,9 @@ static size_t letters_end(const char *text, size_t length, size_t at, struct tex
             break;
         } else {
             *plain = *plain && !(code < 0x80 && isdigit((int)code));
-            put(word, bytes,
-                utf8_encode(code < 0x80 ? (uint32_t)tolower((int)code) : uc_tolower(code), bytes));
+            uint32_t lower = code < 0x80 ? (uint32_t)tolower((int)code) : uc_tolower(code);
+            size_t count = utf8_encode(lower, bytes);
+            put(word, bytes, count);
         }
         at += taken;
     }
