@@ -259,9 +259,8 @@ void document_move(struct document_list *list, size_t from, size_t to)
 void document_add_copy(struct document_list *list, const struct document *source, const char *text,
                        size_t length)
 {
-    struct document *copy = list_add(list, source->name);
-    copy->text = xstrndup(text, length);
-    copy->length = length;
+    document_add_exact(list, source->name, text, length);
+    struct document *copy = &list->items[list->count - 1];
     copy->enabled = source->enabled;
     copy->origin = source->origin != NULL ? xstrdup(source->origin) : NULL;
     for (size_t k = 0; k < source->pair_count; k++)

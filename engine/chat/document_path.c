@@ -166,7 +166,8 @@ int document_check_new(const struct document_list *list, const char *path, struc
     int result = 0;
     for (size_t i = 0; origin != NULL && i < list->count && result == 0; i++) {
         const struct document *other = &list->items[i];
-        if (other->origin == NULL || strcmp(other->origin, origin) != 0)
+        const char *known = other->origin != NULL ? other->origin : other->name;
+        if (strcmp(known, other->origin != NULL ? origin : path) != 0)
             continue;
         if (strcmp(other->name, path) == 0)
             result = error_set(error, ERROR_INPUT, "%s: is among the documents already", path);

@@ -55,7 +55,8 @@ void document_plan_free(struct document_plan *plan);
 
 /* The converter that a file needs, or NULL for text. */
 const char *document_kind(const char *path, const struct document_options *options);
-/* Refuses a file that the list has already, by whatever name. */
+/* Refuses a file that the list has already, by whatever name; a document whose origin is not known
+ * (a stored chat's) goes by its name. */
 int document_check_new(const struct document_list *list, const char *path, struct error *error);
 /* Adds a file, through its converter where it needs one. */
 int document_add_planned(struct document_list *list, const char *path,

@@ -202,6 +202,10 @@ static void the_same_file_twice_is_refused(void **state)
     assert_int_equal(document_add_path(&copy, "sub/link.txt", &options, NULL, &error), -1);
     assert_string_equal(error.message, "sub/link.txt: is among the documents already, as one.txt");
     assert_int_equal(copy.count, 1);
+    free(copy.items[0].origin); /* as after reading a stored chat */
+    copy.items[0].origin = NULL;
+    assert_int_equal(document_add_path(&copy, "one.txt", &options, NULL, &error), -1);
+    assert_int_equal(document_add_path(&copy, "two.md", &options, NULL, &error), 0);
     document_list_free(&copy);
     document_list_free(&list);
 }
