@@ -5,6 +5,7 @@
 
 #include "engine/base/alloc.h"
 #include "engine/chat/defuse.h"
+#include "engine/chat/prompt_path.h"
 #include "engine/chat/prompt_scene.h"
 
 /*
@@ -310,84 +311,13 @@ static void put_prefix(struct builder *builder)
 
 /* --- turns that are left out ------------------------------------------------------------------ */
 
-/* The messages of the path, and which of them are put. */
-struct path {
-    const struct conversation *conversation;
-    int *ids;
-    size_t count, turns, skipped_turns;
-    size_t first;     /* the first message that is put */
-    size_t last_user; /* the last user message; `count` when there is none or a draft follows */
-};
-
-static const struct message *path_message(const struct path *path, size_t i)
-{
-    return path->conversation->items[path->ids[i]];
-}
-
-static bool begins_turn(const struct path *path, size_t i)
-{
-    return i == 0 || path_message(path, i)->role == ROLE_USER;
-}
-
-static void path_open(struct path *path, const struct conversation *conversation, size_t skip_turns,
-                      bool draft)
-{
-    size_t turn = 0;
-    *path = (struct path){.conversation = conversation};
-    path->ids = xcalloc(conversation != NULL ? conversation->count : 0, sizeof *path->ids);
-    path->count = conversation != NULL && conversation->count > 0
-                      ? conversation_path(conversation, path->ids)
-                      : 0;
-    for (size_t i = 0; i < path->count; i++)
-        path->turns += begins_turn(path, i);
-    size_t most = draft || path->turns == 0 ? path->turns : path->turns - 1;
-    path->skipped_turns = skip_turns < most ? skip_turns : most;
-    path->last_user = path->count;
-    for (size_t i = 0; i < path->count; i++) {
-        turn += begins_turn(path, i);
-        path->first += turn <= path->skipped_turns;
-        if (!draft && path_message(path, i)->role == ROLE_USER)
-            path->last_user = i;
-    }
-}
-
-size_t prompt_turns(const struct conversation *conversation)
-{
-    struct path path;
-    path_open(&path, conversation, 0, false);
-    free(path.ids);
-    return path.turns;
-}
-
-static bool has_document(const struct document_list *list, const struct document *document)
-{
-    for (size_t i = 0; list != NULL && i < list->count; i++) {
-        const struct document *other = &list->items[i];
-        if (other->enabled && other->length == document->length &&
-            strcmp(other->name, document->name) == 0 &&
-            memcmp(other->text, document->text, document->length) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* Whether a later turn carries the document itself, left out or not. */
-static bool comes_again(const struct path *path, size_t from, const struct document_list *documents,
-                        const struct document *document)
-{
-    for (size_t i = from; i < path->count; i++)
-        if (has_document(&path_message(path, i)->documents, document))
-            return true;
-    return has_document(documents, document);
-}
-
-static void pin_documents(struct builder *builder, const struct path *path,
+static void pin_documents(struct builder *builder, const struct prompt_path *path,
                           const struct document_list *documents)
 {
     for (size_t i = 0; i < path->first; i++) {
-        const struct document_list *list = &path_message(path, i)->documents;
+        const struct document_list *list = &prompt_path_message(path, i)->documents;
         for (size_t k = 0; k < list->count; k++) {
-            if (!list->items[k].enabled || comes_again(path, i + 1, documents, &list->items[k]))
+            if (!list->items[k].enabled || prompt_path_has(path, i + 1, documents, &list->items[k]))
                 continue;
             builder->pinned =
                 xreallocarray(builder->pinned, builder->pinned_count + 1, sizeof *builder->pinned);
@@ -398,7 +328,7 @@ static void pin_documents(struct builder *builder, const struct path *path,
 
 /* --- the whole -------------------------------------------------------------------------------- */
 
-static void note_path(struct builder *builder, const struct path *path)
+static void note_path(struct builder *builder, const struct prompt_path *path)
 {
     struct prompt_report *report = &builder->notes->report;
     report->turns = path->turns;
@@ -409,7 +339,7 @@ static void note_path(struct builder *builder, const struct path *path)
                                                        path->skipped_turns, path->turns));
 }
 
-static void gather(struct builder *builder, const struct path *path, const char *draft)
+static void gather(struct builder *builder, const struct prompt_path *path, const char *draft)
 {
     const struct prompt_style *style = builder->style;
     const struct prompt_talk talk = {path->conversation, path->ids, path->count, draft};
@@ -421,13 +351,13 @@ static void gather(struct builder *builder, const struct path *path, const char 
         prompt_scene_text(style, &talk, builder->tokenizer, builder->notes, &builder->scene);
 }
 
-static int put_all(struct builder *builder, const struct path *path, const char *draft,
+static int put_all(struct builder *builder, const struct prompt_path *path, const char *draft,
                    const struct document_list *documents)
 {
     const struct turn empty = {"", 0, NULL, PART_DRAFT, -1, true};
     int result = 0;
     for (size_t i = path->first; i < path->count && result == 0; i++)
-        result = put_message(builder, path_message(path, i), i == path->last_user);
+        result = put_message(builder, prompt_path_message(path, i), i == path->last_user);
     if (result == 0 && draft != NULL) {
         const struct turn turn = {draft, strlen(draft), documents, PART_DRAFT, -1, true};
         result = put_turn(builder, &turn);
@@ -450,8 +380,8 @@ int prompt_build(struct segment_list *out, const struct chat_template *template,
                               .style = style,
                               .notes = notes,
                               .error = error};
-    struct path path;
-    path_open(&path, conversation, style->skip_turns, draft != NULL);
+    struct prompt_path path;
+    prompt_path_open(&path, conversation, style->skip_turns, draft != NULL);
     pin_documents(&builder, &path, documents);
     gather(&builder, &path, draft);
     if (notes != NULL)
@@ -461,6 +391,6 @@ int prompt_build(struct segment_list *out, const struct chat_template *template,
     strbuf_free(&builder.scene);
     strbuf_free(&builder.after);
     free(builder.pinned);
-    free(path.ids);
+    prompt_path_close(&path);
     return result;
 }

@@ -181,11 +181,12 @@ static void a_large_book_ends(void **state)
     (void)state;
     struct strbuf text = {0}, said = {0};
     strbuf_puts(&text, "{\"entries\":[{\"name\":\"a\",\"keys\":[\"aaaaaaab\"");
-    for (int i = 1; i < LORE_KEYS_MAX; i++)
+    for (int i = 2; i < LORE_KEYS_MAX; i++)
         strbuf_puts(&text, ",\"aaaaaaab\"");
-    strbuf_puts(&text, "],\"content\":\"\"}]}");
+    strbuf_puts(&text, ",\"zebra\"],\"content\":\"\"}]}");
     while (said.length < 1000000)
         strbuf_puts(&said, "aaaaaaaaaaaaaaaa");
+    strbuf_puts(&said, " zebra");
     expect(text.data, SAID(said.data), "a:-:-2:4:0 ");
     strbuf_free(&text);
     strbuf_free(&said);

@@ -246,7 +246,17 @@ static void a_scene_as_text_is_lossless(void **state)
     scene_write(copy, &third);
     assert_string_equal(first.data, second.data);
     assert_string_equal(first.data, third.data);
+    assert_string_equal(read->name, "full");
+    assert_string_equal(read->title, "Mara");
+    assert_string_equal(read->description, scene->description);
     assert_string_equal(read->setting, scene->setting);
+    assert_string_equal(read->user_name, "Jon");
+    assert_string_equal(read->user_persona, "me");
+    assert_string_equal(read->opening, "Go.");
+    assert_string_equal(read->first_message, "Hello {{user}}.");
+    assert_string_equal(read->rules[0], "be kind");
+    assert_int_equal(read->greeting_count, 1);
+    assert_string_equal(read->characters[1].short_name, "Homer");
     assert_string_equal(read->characters[1].description, "a \"guy\".\n");
     assert_string_equal(read->characters[0].card->greetings[0], "Again, {{user}}?");
     strbuf_free(&first);
