@@ -25,7 +25,6 @@
 #define CHOICES_ELSE   " the| a| and| of| to| in| it| is"
 
 enum fake_state {
-
     FAKE_PROGRESS,
     FAKE_BEGIN,
     FAKE_TEXT,

@@ -4,191 +4,14 @@
  * Most run on the toy backend with Vaquita's tokenizer, where the right greedy reply is computed
  * from the ids alone; the last ones on Vaquita itself.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "engine/base/alloc.h"
-#include "engine/infer/generator.h"
-#include "tests/unit/toy_backend.h"
+#include "tests/unit/worker_harness.h"
 
-#define VAQUITA   "models/vaquita"
-#define REPLY_MAX 4
-#define WAIT_MS   60000
-
-/* --- harness ---------------------------------------------------------------------------------- */
-
-struct result {
-    uint64_t id;
-    struct strbuf text;
-    struct token_list tokens;
-    struct usage usage;
-    struct error error;
-    enum stop_reason reason;
-    bool over, failed;
-    int progress, texts, usages;
-};
-
-struct session {
-    struct model *model; /* the generator's */
-    struct generator *generator;
-    struct result results[REPLY_MAX];
-    size_t count;
-};
-
-static double now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
-}
-
-static struct session session_of(struct model *model)
-{
-    struct session session = {.model = model};
-    struct error error = {0};
-    assert_int_equal(generator_local_open(&session.generator, model, NULL, &error), 0);
-    return session;
-}
-
-static struct session toy_session(struct toy_options options)
-{
-    options.tokenizer = VAQUITA;
-    options.logit_first = 300; /* words only: no special, no single bytes */
-    return session_of(toy_model(&options));
-}
-
-static void forget_results(struct session *session)
-{
-    for (size_t i = 0; i < session->count; i++) {
-        strbuf_free(&session->results[i].text);
-        token_list_free(&session->results[i].tokens);
-    }
-    session->count = 0;
-    memset(session->results, 0, sizeof session->results);
-}
-
-static void session_close(struct session *session)
-{
-    forget_results(session);
-    session->generator->ops->free(session->generator);
-}
-
-static struct generation_request greedy(uint32_t max_tokens)
-{
-    struct generation_request request = {.max_tokens = max_tokens, .ignore_eos = true};
-    request.sampling = sampling_defaults();
-    request.sampling.temperature = 0;
-    return request;
-}
-
-static void add_text(struct generation_request *request, const char *text)
-{
-    segment_add_text(&request->segments, SEGMENT_CONTENT, PART_DRAFT, -1, false, text,
-                     strlen(text));
-}
-
-static void add_ids(struct generation_request *request, size_t count, int seed)
-{
-    int32_t *ids = xcalloc(count, sizeof *ids);
-    for (size_t i = 0; i < count; i++)
-        ids[i] = (int32_t)(300 + (i * 31 + i * i * 7 + (size_t)seed * 577) % 700);
-    segment_add_tokens(&request->segments, PART_DOCUMENT, -1, ids, count);
-    free(ids);
-}
-
-/* Starts the request and frees its segments; the result collects the events. */
-static struct result *start(struct session *session, struct generation_request *request)
-{
-    struct result *result = &session->results[session->count++];
-    struct error error = {0};
-    if (session->generator->ops->start(session->generator, request, &result->id, &error) != 0)
-        fail_msg("%s", error.message);
-    segment_list_free(&request->segments);
-    return result;
-}
-
-static void take_event(struct session *session, struct event *event)
-{
-    struct result *result = NULL;
-    for (size_t i = 0; i < session->count; i++)
-        if (session->results[i].id == event->generation)
-            result = &session->results[i];
-    assert_non_null(result);
-    assert_false(result->over);
-    if (event->kind == EVENT_TEXT) {
-        strbuf_add(&result->text, event->text, event->length);
-        token_list_append(&result->tokens, event->tokens.ids, event->tokens.count);
-        assert_int_equal(event->text[event->length], '\0');
-        result->texts++;
-    } else {
-        result->usage = event->usage;
-    }
-    result->progress += event->kind == EVENT_PROGRESS;
-    result->usages += event->kind == EVENT_USAGE;
-    result->over = event->kind == EVENT_DONE || event->kind == EVENT_ERROR;
-    result->failed = event->kind == EVENT_ERROR;
-    result->reason = event->reason;
-    result->error = event->error;
-    event_free(event);
-}
-
-/* Polls the wake fd as the interface does; false when nothing came in time. */
-static bool pump(struct session *session, int timeout_ms)
-{
-    struct generator *generator = session->generator;
-    struct pollfd fd = {.fd = generator->ops->wake_fd(generator), .events = POLLIN};
-    if (poll(&fd, 1, timeout_ms) != 1)
-        return false;
-    struct event event;
-    while (generator->ops->next(generator, &event) == 1)
-        take_event(session, &event);
-    return true;
-}
-
-static void finish(struct session *session, const struct result *result)
-{
-    while (!result->over)
-        assert_true(pump(session, WAIT_MS));
-}
-
-static void finish_all(struct session *session)
-{
-    for (size_t i = 0; i < session->count; i++)
-        finish(session, &session->results[i]);
-}
-
-static size_t argmax(const float *logits, size_t count)
-{
-    size_t best = 0;
-    for (size_t i = 1; i < count; i++)
-        if (logits[i] > logits[best])
-            best = i;
-    return best;
-}
-
-/* The toy's greedy reply to these ids, without pages or batches. */
-static void assert_toy_reply(struct session *session, const int32_t *prompt, size_t prompt_count,
-                             const struct token_list *reply)
-{
-    uint32_t vocab = session->model->shape.vocab;
-    float *logits = xcalloc(vocab, sizeof *logits);
-    struct token_list tokens = {0};
-    token_list_append(&tokens, prompt, prompt_count);
-    for (size_t i = 0; i < reply->count; i++) {
-        toy_logits(session->model, tokens.ids, (uint32_t)tokens.count, logits);
-        assert_int_equal(reply->ids[i], argmax(logits, vocab));
-        token_list_add(&tokens, reply->ids[i]);
-    }
-    free(logits);
-    token_list_free(&tokens);
-}
+#define MANY 4
 
 /* --- on the toy ------------------------------------------------------------------------------- */
 
@@ -256,15 +79,15 @@ static void check_replies_at_once(uint32_t head_rows)
 {
     struct session session =
         toy_session((struct toy_options){.chunk = 32, .max_head_rows = head_rows});
-    struct token_list prompts[REPLY_MAX] = {{0}};
-    for (int i = 0; i < REPLY_MAX; i++) {
+    struct token_list prompts[MANY] = {{0}};
+    for (int i = 0; i < MANY; i++) {
         struct generation_request request = greedy(30);
         add_ids(&request, 60 + (size_t)i * 25, i + 1);
         segment_tokenize(&request.segments, session.model->tokenizer, &prompts[i], NULL);
         start(&session, &request);
     }
     finish_all(&session);
-    for (int i = 0; i < REPLY_MAX; i++) {
+    for (int i = 0; i < MANY; i++) {
         assert_int_equal(session.results[i].tokens.count, 30);
         assert_toy_reply(&session, prompts[i].ids, prompts[i].count, &session.results[i].tokens);
         token_list_free(&prompts[i]);
@@ -610,7 +433,7 @@ static void random_starts_and_cancels(void **state)
         for (int action = 0; action < 12; action++) {
             random = random * 1664525u + 1013904223u;
             struct generation_request request = greedy(1 + (random >> 20) % 60);
-            if (session.count < REPLY_MAX && random >> 31 == 0) {
+            if (session.count < MANY && random >> 31 == 0) {
                 add_ids(&request, 1 + (random >> 8) % 150, (int)(random >> 28));
                 start(&session, &request);
             } else if (session.count > 0) {
