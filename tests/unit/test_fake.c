@@ -204,6 +204,107 @@ static void prompt_that_does_not_fit_is_refused(void **state)
     generator->ops->free(generator);
 }
 
+static void probes_take_no_reply(void **state)
+{
+    (void)state;
+    static const char *const scripts[] = {"one\n---\n!choices  the| a|one\n---\ntwo",
+                                          "one\n---\ntwo"};
+    for (int i = 0; i < 2; i++) {
+        struct generator *generator = generator_fake_open(scripts[i], 0, 100);
+        static const char *const texts[] = {"one", "two", "one", "two"};
+        for (int round = 0; round < 4; round++) {
+            struct generation_request request = request_of("x"), probe = request_of("x");
+            struct strbuf text = {0};
+            struct event event = {0}, last;
+            int kinds[7] = {0};
+            probe.probe = 3;
+            uint64_t id = start(generator, &probe);
+            while (event.kind != EVENT_CHOICES) {
+                assert_true(readable(generator, 5000));
+                assert_int_equal(generator->ops->next(generator, &event), 1);
+            }
+            assert_int_equal(event.generation, id);
+            assert_int_equal(event.choice_count, 3);
+            assert_string_equal(event.choices[0].text, " the");
+            assert_string_equal(event.choices[2].text, i == 0 ? "one" : " and");
+            assert_true(event.choices[1].log_probability < event.choices[0].log_probability);
+            event_free(&event);
+            collect(generator, id, &text, &last, kinds);
+            assert_int_equal(last.kind, EVENT_DONE);
+            assert_int_equal(last.usage.reply, 0);
+            assert_int_equal(text.length, 0);
+            collect(generator, start(generator, &request), &text, &last, kinds);
+            assert_string_equal(strbuf_text(&text), texts[round]);
+            strbuf_free(&text);
+        }
+        generator->ops->free(generator);
+    }
+}
+
+static void a_script_of_choices_has_an_empty_reply(void **state)
+{
+    (void)state;
+    struct generator *generator = generator_fake_open("!choices a|b\n---\n!choices c", 0, 100);
+    for (int round = 0; round < 3; round++) {
+        struct generation_request request = request_of("x");
+        struct strbuf text = {0};
+        struct event last;
+        int kinds[7] = {0};
+        collect(generator, start(generator, &request), &text, &last, kinds);
+        assert_int_equal(text.length, 0);
+        assert_int_equal(last.kind, EVENT_DONE);
+        strbuf_free(&text);
+    }
+    generator->ops->free(generator);
+}
+
+static void beginnings_come_first(void **state)
+{
+    (void)state;
+    struct generator *generator = generator_fake_open("hello", 0, 100);
+    static const int32_t ids[] = {7, 8};
+    for (int i = 0; i < 2; i++) {
+        struct generation_request request = request_of("x");
+        struct strbuf text = {0};
+        struct event last;
+        int kinds[7] = {0};
+        request.begin = "Anna: ";
+        request.begin_tokens = ids;
+        request.begin_count = i == 0 ? 0 : 2;
+        collect(generator, start(generator, &request), &text, &last, kinds);
+        assert_string_equal(strbuf_text(&text), i == 0 ? "Anna: hello" : "<7><8>hello");
+        assert_int_equal(last.usage.reply, 4);
+        assert_int_equal(last.usage.reply + last.usage.reserve + last.usage.prompt, 100);
+        strbuf_free(&text);
+    }
+    generator->ops->free(generator);
+}
+
+static void counts_come_later(void **state)
+{
+    (void)state;
+    struct generator *generator = generator_fake_open("hello", 3600000, 100);
+    struct event event;
+    uint64_t tickets[3];
+    for (uint32_t i = 0; i < 3; i++) { /* the third takes the place of the first */
+        struct generation_request request = request_of(i == 2 ? "12345678" : "1234");
+        generator->ops->count_later(generator, &request.segments, i % 2, &tickets[i]);
+        assert_int_equal(request.segments.count, 0);
+    }
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_true(readable(generator, 5000));
+        assert_int_equal(generator->ops->next(generator, &event), 1);
+        assert_int_equal(event.kind, EVENT_COUNT);
+        assert_int_equal(event.slot, i);
+        assert_int_equal(event.generation, i == 0 ? tickets[2] : tickets[1]);
+        assert_int_equal(event.usage.prompt, i == 0 ? 3 : 2);
+        assert_int_equal(event.usage.parts[PART_DRAFT], i == 0 ? 2 : 1);
+        event_free(&event);
+    }
+    assert_false(readable(generator, 20));
+    generator->ops->free(generator);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +314,10 @@ int main(void)
         cmocka_unit_test(errors_stops_and_limits),
         cmocka_unit_test(two_at_once_take_turns),
         cmocka_unit_test(prompt_that_does_not_fit_is_refused),
+        cmocka_unit_test(probes_take_no_reply),
+        cmocka_unit_test(a_script_of_choices_has_an_empty_reply),
+        cmocka_unit_test(beginnings_come_first),
+        cmocka_unit_test(counts_come_later),
     };
     return cmocka_run_group_tests_name("fake", tests, NULL, NULL);
 }
