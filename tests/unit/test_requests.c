@@ -247,6 +247,43 @@ static void newest_count_of_a_slot_wins(void **state)
     session_close(&session);
 }
 
+static uint64_t count_text(struct session *session, size_t repeat, uint32_t slot)
+{
+    struct generation_request request = {0};
+    struct strbuf text = {0};
+    uint64_t ticket = 0;
+    for (size_t i = 0; i < repeat; i++)
+        strbuf_puts(&text, "many words to count, one after another; ");
+    add_text(&request, strbuf_text(&text));
+    strbuf_free(&text);
+    session->generator->ops->count_later(session->generator, &request.segments, slot, &ticket);
+    return ticket;
+}
+
+/* While a long text is counted, a request that waits is replaced and never counted. One try in five
+ * must find the counter busy. */
+static void a_replaced_count_does_not_come(void **state)
+{
+    (void)state;
+    bool replaced = false;
+    for (int try = 0; try < 5 && !replaced; try++) {
+        struct session session = toy_session((struct toy_options){0});
+        count_text(&session, 20000, 0);
+        uint64_t first = count_text(&session, 1, 1), last = count_text(&session, 3000, 1);
+        bool first_came = false, last_came = false;
+        while (!last_came) {
+            assert_true(pump(&session, WAIT_MS));
+            for (size_t i = 0; i < session.counted_count; i++) {
+                first_came |= session.counted[i].ticket == first;
+                last_came |= session.counted[i].ticket == last;
+            }
+        }
+        replaced = !first_came;
+        session_close(&session);
+    }
+    assert_true(replaced);
+}
+
 /* --- many replies on the same documents ------------------------------------------------------- */
 
 #define DOCUMENT_TOKENS 320
@@ -359,6 +396,7 @@ int main(void)
         cmocka_unit_test(a_beginning_may_be_all),
         cmocka_unit_test(counts_come_later_and_are_the_same),
         cmocka_unit_test(newest_count_of_a_slot_wins),
+        cmocka_unit_test(a_replaced_count_does_not_come),
         cmocka_unit_test(documents_exist_once_for_two_and_for_eight),
         cmocka_unit_test(replies_take_fair_turns),
     };
