@@ -7,6 +7,7 @@
 #include "tui/key_sequence.h"
 
 #define PASTE_END "\033[201~"
+#define CTRL_V    '\026'
 
 void input_feed(struct input *input, const char *bytes, size_t length, uint64_t now_ms)
 {
@@ -174,6 +175,12 @@ static bool name_unended(struct input *input, struct input_token *token)
     return name_sequence(input, 1, token);
 }
 
+static bool take_quoted(struct input *input, struct input_token *token)
+{
+    token->length = input->taken = 1;
+    return true;
+}
+
 static bool next_escape(struct input *input, uint64_t now_ms, struct input_token *token,
                         bool *waiting)
 {
@@ -226,7 +233,10 @@ bool input_next(struct input *input, uint64_t now_ms, struct input_token *token)
         if (input->bytes.length == 0 || input->skip != SKIP_NOTHING)
             return false;
         *token = (struct input_token){.kind = INPUT_TEXT, .bytes = input->bytes.data};
-        bool escape = token->bytes[0] == '\033';
+        bool escape = token->bytes[0] == '\033', quoted = escape && input->quoting;
+        input->quoting = token->bytes[0] == CTRL_V && !input->quoting;
+        if (quoted)
+            return take_quoted(input, token);
         if (escape ? next_escape(input, now_ms, token, &waiting)
                    : next_plain(input, now_ms, token, &waiting))
             return true;

@@ -59,6 +59,7 @@ struct input {
     struct strbuf paste;
     bool pasting, paste_cut;
     enum input_skip skip;      /* inside something that is dropped as it comes */
+    bool quoting;              /* Ctrl-V came: an escape now is a character for the line editor */
     char name[KEY_NAME_BYTES]; /* of the token given out last */
     char legacy[8];
     uint64_t fed_ms;

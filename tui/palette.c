@@ -1,6 +1,7 @@
 #include "tui/palette.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* xterm's named colours, for terminals where a number means a colour's bytes. */
 static const int32_t named[16] = {0x000008, 0xcd0000, 0x00cd00, 0xcdcd00, 0x0000ee, 0xcd00cd,
@@ -49,4 +50,25 @@ int palette_index(int32_t colour, enum colour_depth depth)
     if (colour & THEME_COLOUR_RGB)
         return depth == COLOUR_256 ? nearest(colour & 0xFFFFFF) : -1;
     return colour;
+}
+
+enum colour_depth palette_depth(const char *colour)
+{
+    static const struct {
+        const char *name;
+        enum colour_depth depth;
+    } names[] = {{"truecolor", COLOUR_DIRECT},
+                 {"256", COLOUR_256},
+                 {"16", COLOUR_16},
+                 {"none", COLOUR_NONE}};
+    for (size_t i = 0; colour != NULL && i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(colour, names[i].name) == 0)
+            return names[i].depth;
+    const char *no_colour = getenv("NO_COLOR");
+    if (no_colour != NULL && no_colour[0] != '\0')
+        return COLOUR_NONE;
+    const char *claim = getenv("COLORTERM");
+    if (claim != NULL && (strcmp(claim, "truecolor") == 0 || strcmp(claim, "24bit") == 0))
+        return COLOUR_DIRECT;
+    return COLOUR_256;
 }

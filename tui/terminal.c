@@ -1,8 +1,10 @@
 #include "tui/terminal.h"
 
 #include <curses.h>
+#include <errno.h>
 #include <langinfo.h>
 #include <locale.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,29 +12,46 @@
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
-#include <wchar.h>
 
 #include "engine/base/alloc.h"
 #include "engine/base/strbuf.h"
 #include "engine/base/utf8.h"
 #include "engine/base/width.h"
+#include "tui/cells.h"
 #include "tui/direct_colour.h"
 #include "tui/palette.h"
 #include "tui/sanitize.h"
 #include "tui/signals.h"
 
-#define SYNC_MODE 2026
+#define SYNC_MODE     2026
+#define WRITE_WAIT_MS 100
 
 #define MODES_ON    "\033[?2004h"
-#define MOUSE_ON    "\033[?1000h\033[?1006h"
-#define MODES_OFF   "\033[?1006l\033[?1000l\033[?2004l"
-#define RESTORE_ALL "\033[?2026l" MODES_OFF "\033[0m\033[?25h\033[?1049l\r\n"
+#define MOUSE_ON    "\033[?1002h\033[?1006h"
+#define MOUSE_OFF   "\033[?1006l\033[?1002l"
+#define MODES_OFF   MOUSE_OFF "\033[?2004l"
+#define TITLE_KEEP  "\033[22;2t"
+#define TITLE_BACK  "\033[23;2t"
+#define SHAPE_BAR   "\033[6 q"
+#define SHAPE_BACK  "\033[0 q"
+#define EXTRAS_BACK SHAPE_BACK TITLE_BACK
+#define SCREEN_BACK "\033[0m\033[?25h\033[?1049l\r\n"
+
+#define TITLE_COLUMNS   120
+#define TITLE_BYTES_MAX 480
+
+/* What a fatal signal writes. Consoles without titles and cursor shapes may print the rest. */
+#define RESTORE_ALL    "\033[?2026l" MODES_OFF EXTRAS_BACK SCREEN_BACK
+#define RESTORE_SIMPLE "\033[?2026l" MODES_OFF SCREEN_BACK
 
 struct terminal {
     SCREEN *screen;
     struct termios modes; /* as they were */
     enum colour_depth depth;
     bool mouse, synchronised;
+    bool extras; /* titles, the clipboard, cursor shapes */
+    bool bar, bar_shown;
+    char *title; /* sanitised, NULL: none */
     struct {
         attr_t attributes;
         int pair;
@@ -43,10 +62,24 @@ struct terminal {
     unsigned long frames;
 };
 
+/* All of them, also to a terminal that takes no more for now; until it has vanished. */
+static void send_all(const char *bytes, size_t length)
+{
+    while (length > 0) {
+        ssize_t written = write(STDOUT_FILENO, bytes, length);
+        struct pollfd fd = {.fd = STDOUT_FILENO, .events = POLLOUT};
+        if (written < 0 && errno == EAGAIN)
+            poll(&fd, 1, WRITE_WAIT_MS);
+        else if (written < 0 && errno != EINTR)
+            return;
+        bytes += written > 0 ? written : 0;
+        length -= written > 0 ? (size_t)written : 0;
+    }
+}
+
 static void send_bytes(const char *bytes)
 {
-    ssize_t ignored = write(STDOUT_FILENO, bytes, strlen(bytes));
-    (void)ignored;
+    send_all(bytes, strlen(bytes));
 }
 
 /* --- opening and closing --------------------------------------------------------------------- */
@@ -56,27 +89,6 @@ static void need_utf8(void)
     setlocale(LC_CTYPE, "");
     if (strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
         setlocale(LC_CTYPE, "C.UTF-8");
-}
-
-static enum colour_depth choose_depth(const char *colour)
-{
-    static const struct {
-        const char *name;
-        enum colour_depth depth;
-    } names[] = {{"truecolor", COLOUR_DIRECT},
-                 {"256", COLOUR_256},
-                 {"16", COLOUR_16},
-                 {"none", COLOUR_NONE}};
-    for (size_t i = 0; colour != NULL && i < sizeof names / sizeof names[0]; i++)
-        if (strcmp(colour, names[i].name) == 0)
-            return names[i].depth;
-    const char *no_colour = getenv("NO_COLOR");
-    if (no_colour != NULL && no_colour[0] != '\0')
-        return COLOUR_NONE;
-    const char *claim = getenv("COLORTERM");
-    if (claim != NULL && (strcmp(claim, "truecolor") == 0 || strcmp(claim, "24bit") == 0))
-        return COLOUR_DIRECT;
-    return COLOUR_256;
 }
 
 static SCREEN *open_direct(void)
@@ -131,15 +143,42 @@ static int open_screen(struct terminal *terminal, struct error *error)
     return 0;
 }
 
+/* Terminals that take strings and forget what they do not know. */
+static bool has_extras(void)
+{
+    static const char *const plain[] = {"linux", "vt",  "ansi", "dumb",
+                                        "cons",  "sun", "wsvt", "eterm"};
+    const char *term = getenv("TERM");
+    for (size_t i = 0; term != NULL && i < sizeof plain / sizeof plain[0]; i++)
+        if (strncmp(term, plain[i], strlen(plain[i])) == 0 && strncmp(term, "vte", 3) != 0)
+            return false;
+    return term != NULL;
+}
+
+static void send_title(const struct terminal *terminal)
+{
+    if (terminal->title == NULL || !terminal->extras)
+        return;
+    send_bytes("\033]2;");
+    send_bytes(terminal->title);
+    send_bytes("\033\\");
+}
+
 static void modes_on(const struct terminal *terminal)
 {
-    const char *term = getenv("TERM");
     send_bytes(MODES_ON);
     if (terminal->mouse)
         send_bytes(MOUSE_ON);
-    /* The Linux console prints a question that it does not know. */
-    if (term != NULL && strcmp(term, "linux") != 0)
-        send_bytes("\033[?2026$p");
+    if (!terminal->extras)
+        return; /* the Linux console prints a question that it does not know */
+    send_bytes(TITLE_KEEP "\033[?2026$p");
+    send_title(terminal);
+}
+
+static void modes_off(struct terminal *terminal)
+{
+    send_bytes(terminal->extras ? MODES_OFF EXTRAS_BACK : MODES_OFF);
+    terminal->bar_shown = false;
 }
 
 int terminal_open(struct terminal **out, const char *colour, bool mouse, const struct theme *theme,
@@ -151,12 +190,15 @@ int terminal_open(struct terminal **out, const char *colour, bool mouse, const s
             error, ERROR_INPUT,
             "chat needs a terminal; for pipes use airo ask, airo run or airo chat --plain");
     need_utf8();
-    if (signals_open(STDOUT_FILENO, &modes, RESTORE_ALL, error) != 0)
+    bool extras = has_extras();
+    const char *restore = extras ? RESTORE_ALL : RESTORE_SIMPLE;
+    if (signals_open(STDOUT_FILENO, &modes, restore, error) != 0)
         return -1;
     struct terminal *terminal = xcalloc(1, sizeof *terminal);
     terminal->modes = modes;
     terminal->mouse = mouse;
-    terminal->depth = choose_depth(colour);
+    terminal->extras = extras;
+    terminal->depth = palette_depth(colour);
     if (open_screen(terminal, error) != 0) {
         signals_close();
         free(terminal);
@@ -173,12 +215,13 @@ void terminal_close(struct terminal *terminal)
 {
     if (terminal == NULL)
         return;
-    send_bytes(MODES_OFF);
+    modes_off(terminal);
     endwin();
     delscreen(terminal->screen);
     tcsetattr(STDIN_FILENO, TCSANOW, &terminal->modes);
     signals_close();
     strbuf_free(&terminal->scratch);
+    free(terminal->title);
     free(terminal);
 }
 
@@ -270,7 +313,7 @@ void terminal_repaint(struct terminal *terminal)
 
 void terminal_suspend(struct terminal *terminal)
 {
-    send_bytes(MODES_OFF);
+    modes_off(terminal);
     endwin();
     signals_suspend();
     terminal_resume(terminal);
@@ -293,7 +336,17 @@ void terminal_mode_report(struct terminal *terminal, int mode, int value)
 void terminal_begin(struct terminal *terminal)
 {
     terminal->cursor_shown = false;
+    terminal->bar = false;
     erase();
+}
+
+static void send_shape(struct terminal *terminal)
+{
+    bool bar = terminal->cursor_shown && terminal->bar;
+    if (!terminal->extras || bar == terminal->bar_shown)
+        return;
+    send_bytes(bar ? SHAPE_BAR : SHAPE_BACK);
+    terminal->bar_shown = bar;
 }
 
 void terminal_end(struct terminal *terminal)
@@ -305,6 +358,7 @@ void terminal_end(struct terminal *terminal)
     if (terminal->synchronised)
         send_bytes("\033[?2026h");
     doupdate();
+    send_shape(terminal);
     if (terminal->synchronised)
         send_bytes("\033[?2026l");
     terminal->frames++;
@@ -324,73 +378,69 @@ void terminal_cursor(struct terminal *terminal, const struct rect *area, int row
     terminal->cursor_shown = true;
 }
 
+void terminal_cursor_bar(struct terminal *terminal)
+{
+    terminal->bar = true;
+}
+
+/* --- beside the frames ------------------------------------------------------------------------ */
+
+void terminal_set_mouse(struct terminal *terminal, bool mouse)
+{
+    if (mouse != terminal->mouse)
+        send_bytes(mouse ? MOUSE_ON : MOUSE_OFF);
+    terminal->mouse = mouse;
+}
+
+void terminal_set_title(struct terminal *terminal, const char *title)
+{
+    struct strbuf clean = {0};
+    sanitize_text(&clean, title, strlen(title), 0);
+    size_t fits = text_fit(strbuf_text(&clean), clean.length, TITLE_COLUMNS);
+    fits = fits < TITLE_BYTES_MAX ? fits : utf8_whole(strbuf_text(&clean), TITLE_BYTES_MAX);
+    char *kept = xstrndup(strbuf_text(&clean), fits);
+    strbuf_free(&clean);
+    bool same = terminal->title != NULL && strcmp(terminal->title, kept) == 0;
+    free(terminal->title);
+    terminal->title = kept;
+    if (!same)
+        send_title(terminal);
+}
+
+int terminal_send_clipboard(struct terminal *terminal, const char *base64, size_t length,
+                            struct error *error)
+{
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
+    if (!terminal->extras)
+        return error_set(error, ERROR_INPUT, "TERM=%s: this terminal has no clipboard",
+                         getenv("TERM") != NULL ? getenv("TERM") : "");
+    if (length > TERMINAL_CLIPBOARD_MAX)
+        return error_set(error, ERROR_INPUT,
+                         "%zu bytes are too much for a clipboard, which holds %u", length / 4 * 3,
+                         TERMINAL_CLIPBOARD_MAX / 4 * 3);
+    for (size_t i = 0; i < length; i++)
+        if (base64[i] == '\0' || strchr(letters, base64[i]) == NULL)
+            return error_set(error, ERROR_INPUT, "clipboard: byte %zu is not base64", i);
+    send_bytes("\033]52;c;");
+    send_all(base64, length);
+    send_bytes("\033\\");
+    return 0;
+}
+
 /* --- drawing --------------------------------------------------------------------------------- */
-
-/* A run of characters for one cell: a spacing one and the marks on it. */
-struct cell {
-    wchar_t text[CCHARW_MAX + 1];
-    size_t count;
-    int columns;
-};
-
-/* Takes the next cell of a cluster, returns its bytes. Characters that the C library does not know
- * are replaced; what has no place in the cell is left out. */
-static size_t next_cell(const char *text, size_t length, struct cell *cell)
-{
-    uint32_t code;
-    size_t at = utf8_decode(text, length, &code);
-    int columns = wcwidth((wchar_t)code);
-    *cell = (struct cell){{0}, 0, columns};
-    if (columns <= 0) {
-        /* A mark without a base stands on a space; another zero-width character is nothing. */
-        cell->text[cell->count++] = columns == 0 ? L' ' : (wchar_t)UTF8_REPLACEMENT;
-        cell->columns = 1;
-    }
-    if (columns >= 0)
-        cell->text[cell->count++] = (wchar_t)code;
-    while (at < length) {
-        size_t bytes = utf8_decode(text + at, length - at, &code);
-        if (wcwidth((wchar_t)code) != 0)
-            break;
-        if (cell->count < CCHARW_MAX && code != 0xFE0F && code != 0x200D)
-            cell->text[cell->count++] = (wchar_t)code;
-        at += bytes;
-    }
-    return at;
-}
-
-static void put_cell(const struct terminal *terminal, const struct cell *cell, enum style style)
-{
-    cchar_t glyph;
-    int pair = terminal->looks[style].pair;
-    setcchar(&glyph, cell->text, terminal->looks[style].attributes, (short)pair, &pair);
-    add_wch(&glyph);
-}
-
-/* Draws one cluster of `columns` columns where the cursor is. */
-static void put_cluster(const struct terminal *terminal, enum style style, const char *text,
-                        size_t bytes, int columns)
-{
-    static const struct cell blank = {L" ", 1, 1};
-    bool emoji = grapheme_is_emoji(text, bytes);
-    int drawn = 0;
-    for (size_t at = 0; at < bytes && drawn < columns;) {
-        struct cell cell;
-        size_t used = next_cell(text + at, bytes - at, &cell);
-        /* Of an emoji sequence the first character; of a flag, both halves. */
-        if (drawn + cell.columns > columns || (emoji && at > 0 && cell.columns != 1))
-            break;
-        put_cell(terminal, &cell, style);
-        drawn += cell.columns;
-        at += used;
-    }
-    for (; drawn < columns; drawn++)
-        put_cell(terminal, &blank, style);
-}
 
 int terminal_put(struct terminal *terminal, const struct rect *area, int row, int column,
                  enum style style, const char *text, size_t length)
 {
+    return terminal_put_with(terminal, area, row, column, style, 0, text, length);
+}
+
+int terminal_put_with(struct terminal *terminal, const struct rect *area, int row, int column,
+                      enum style style, unsigned attributes, const char *text, size_t length)
+{
+    attr_t look = terminal->looks[style].attributes ^ curses_attributes(attributes & THEME_REVERSE);
+    look |= curses_attributes(attributes & ~(unsigned)THEME_REVERSE);
     if (row < 0 || row >= area->rows || column < 0 || column >= area->columns)
         return 0;
     struct strbuf *clean = &terminal->scratch;
@@ -404,7 +454,7 @@ int terminal_put(struct terminal *terminal, const struct rect *area, int row, in
         if (column + used + columns > area->columns)
             break;
         if (columns > 0)
-            put_cluster(terminal, style, clean->data + at, bytes, columns);
+            cells_put(clean->data + at, bytes, columns, look, terminal->looks[style].pair);
         used += columns;
         at += bytes;
     }

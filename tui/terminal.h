@@ -4,7 +4,8 @@
  *
  * One at a time. Whatever ends the program, the terminal gets its modes back. A frame is drawn
  * between terminal_begin and terminal_end, and goes out in one update, inside synchronised output
- * where the terminal reports to have it. All text is sanitised on its way.
+ * where the terminal reports to have it. No other file writes escape sequences. All text is
+ * sanitised on its way.
  */
 #ifndef AIRO_TUI_TERMINAL_H
 #define AIRO_TUI_TERMINAL_H
@@ -15,6 +16,8 @@
 #include "engine/base/error.h"
 #include "tui/style.h"
 #include "tui/theme.h"
+
+#define TERMINAL_CLIPBOARD_MAX (1u << 20)
 
 struct rect {
     int row, column, rows, columns;
@@ -53,6 +56,9 @@ unsigned long terminal_frames(const struct terminal *terminal);
 /* Text at a place in `area`, which clips it; returns the columns it took. */
 int terminal_put(struct terminal *terminal, const struct rect *area, int row, int column,
                  enum style style, const char *text, size_t length);
+/* The same with bits of enum theme_attribute over the style's; reverse turns the style's round. */
+int terminal_put_with(struct terminal *terminal, const struct rect *area, int row, int column,
+                      enum style style, unsigned attributes, const char *text, size_t length);
 int terminal_puts(struct terminal *terminal, const struct rect *area, int row, int column,
                   enum style style, const char *text);
 int terminal_printf(struct terminal *terminal, const struct rect *area, int row, int column,
@@ -63,5 +69,17 @@ void terminal_repeat(struct terminal *terminal, const struct rect *area, int row
                      enum style style, const char *character, int count);
 /* Where the cursor stands after the frame; hidden when not called. */
 void terminal_cursor(struct terminal *terminal, const struct rect *area, int row, int column);
+
+/* In this frame the cursor is a bar, where the terminal can: one is typing. */
+void terminal_cursor_bar(struct terminal *terminal);
+
+/* Gives the mouse to the program or leaves it to the terminal. */
+void terminal_set_mouse(struct terminal *terminal, bool mouse);
+/* The window's title, sanitised; the old one comes back when the terminal is given back. */
+void terminal_set_title(struct terminal *terminal, const char *title);
+/* Puts base64 into the system's clipboard (OSC 52), between frames. Errors: a console that has
+ * none, more than TERMINAL_CLIPBOARD_MAX bytes, anything that is not base64. */
+int terminal_send_clipboard(struct terminal *terminal, const char *base64, size_t length,
+                            struct error *error);
 
 #endif

@@ -9,6 +9,7 @@
 #include "engine/base/alloc.h"
 #include "engine/base/file.h"
 #include "engine/base/ini.h"
+#include "tui/home_path.h"
 
 /* The roles' names in the ini file and their plain looks. */
 static const struct {
@@ -190,7 +191,7 @@ static bool name_is_safe(const char *name)
 static char *theme_find(const char *name, struct error *error)
 {
     if (strchr(name, '/') != NULL)
-        return xstrdup(name);
+        return home_path(name);
     char *directory;
     for (unsigned i = 0; name_is_safe(name) && (directory = theme_directory(i)) != NULL; i++) {
         char *path = xasprintf("%s/%s.ini", directory, name);

@@ -55,7 +55,9 @@ static int64_t now_ms(void)
 static void set_title(struct pty_state *state, const VTermValue *value)
 {
 #if STRINGS_IN_FRAGMENTS
-    snprintf(state->title, sizeof state->title, "%.*s", (int)value->string.len, value->string.str);
+    size_t used = value->string.initial ? 0 : strlen(state->title);
+    snprintf(state->title + used, sizeof state->title - used, "%.*s", (int)value->string.len,
+             value->string.str);
 #else
     snprintf(state->title, sizeof state->title, "%s", value->string);
 #endif
@@ -222,7 +224,7 @@ void pty_screen_resize(struct pty_screen *screen, int rows, int columns)
 
 /* --- waiting --------------------------------------------------------------------------------- */
 
-bool pty_screen_pump(struct pty_screen *screen, int wait_ms)
+static bool take_output(struct pty_screen *screen, int wait_ms)
 {
     struct pollfd fd = {.fd = screen->fd, .events = POLLIN};
     bool open = true;
@@ -234,7 +236,20 @@ bool pty_screen_pump(struct pty_screen *screen, int wait_ms)
         open = got > 0 || (got < 0 && errno == EINTR);
         wait_ms = 0;
     }
+    return open;
+}
+
+bool pty_screen_pump(struct pty_screen *screen, int wait_ms)
+{
+    bool open = take_output(screen, wait_ms);
     show_output(screen);
+    return open;
+}
+
+bool pty_screen_take(struct pty_screen *screen, int wait_ms)
+{
+    bool open = take_output(screen, wait_ms);
+    screen->shown = screen->output.length;
     return open;
 }
 

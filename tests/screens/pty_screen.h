@@ -35,6 +35,8 @@ void pty_screen_resize(struct pty_screen *screen, int rows, int columns);
 
 /* Takes in what has come; false when the child has closed the terminal. */
 bool pty_screen_pump(struct pty_screen *screen, int wait_ms);
+/* The same without a terminal that looks at it: libvterm does not stand everything. */
+bool pty_screen_take(struct pty_screen *screen, int wait_ms);
 /* True as soon as the condition holds of a whole frame; false at the deadline. */
 bool pty_screen_wait(struct pty_screen *screen, bool (*condition)(struct pty_screen *, void *),
                      void *user);

@@ -79,6 +79,7 @@ static void keys_are_named_however_they_are_cut(void **state)
         {"a\rb", "a<Enter>b"},
         {"\033", "<Esc>"},
         {"\033\033", "<Esc><Esc>"},
+        {"\026\033]0;x\026\026\033", "<Ctrl-V>\033]0;x<Ctrl-V><Ctrl-V><Esc>"}, /* quoted */
         {"海豚", "海豚"},
         {"\033f\033F\0337\033é", "<Alt-f><Alt-F><Alt-7><Alt-é>"},
         {"\033\001\033\x7F\033\r\033\n", "<Ctrl-Alt-A><Alt-Backspace><Alt-Enter><Ctrl-Alt-J>"},
