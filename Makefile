@@ -136,6 +136,8 @@ bench: $(BUILD)/airo $(BENCH_BIN)
 # --- install ----------------------------------------------------------------------------------
 
 SHARE = $(DESTDIR)$(PREFIX)/share/airo
+EXTRAS = $(addprefix $(DESTDIR)$(PREFIX)/share/,man/man1/airo.1 \
+         bash-completion/completions/airo zsh/site-functions/_airo fish/vendor_completions.d/airo.fish)
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)/themes $(SHARE)/prompts/templates \
 	  $(SHARE)/prompts/samples $(SHARE)/prompts/scenes $(SHARE)/prompts/characters \
@@ -148,8 +150,14 @@ install: all
 	install -m 644 prompts/characters/* $(SHARE)/prompts/characters
 	install -m 644 $(filter-out models/vaquita/recipe models/vaquita/eval,$(wildcard models/vaquita/*)) $(SHARE)/models/vaquita
 	install -m 644 tui/airo.ini $(SHARE)/airo.ini
+	install -d $(dir $(EXTRAS))
+	$(BUILD)/airo --print-man > $(word 1,$(EXTRAS))
+	$(BUILD)/airo --print-completion bash > $(word 2,$(EXTRAS))
+	$(BUILD)/airo --print-completion zsh > $(word 3,$(EXTRAS))
+	$(BUILD)/airo --print-completion fish > $(word 4,$(EXTRAS))
+	chmod 644 $(EXTRAS)
 uninstall:
-	rm -rf $(DESTDIR)$(PREFIX)/bin/airo $(SHARE)
+	rm -rf $(DESTDIR)$(PREFIX)/bin/airo $(SHARE) $(EXTRAS)
 
 clean:
 	rm -rf build build-asan build-tsan

@@ -88,6 +88,10 @@ static int take(struct parser *parser, const struct option *option, const char *
         out->help |= strcmp(option->name, "help") == 0;
         out->version |= strcmp(option->name, "version") == 0;
         out->print_config |= strcmp(option->name, "print-config") == 0;
+        out->print_man |= strcmp(option->name, "print-man") == 0;
+        out->print_completion =
+            strcmp(option->name, "print-completion") == 0 ? value : out->print_completion;
+        out->list = strcmp(option->name, "list") == 0 ? value : out->list;
     } else {
         list_add(&out->own, &out->own_count, option, value);
     }

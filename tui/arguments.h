@@ -21,8 +21,9 @@ struct argument {
 
 struct arguments {
     char *command; /* NULL: none was named */
-    bool help, version, print_config;
-    struct argument *settings, *own; /* in the order given; values are borrowed from argv */
+    bool help, version, print_config, print_man;
+    const char *print_completion, *list; /* NULL: not asked for */
+    struct argument *settings, *own;     /* in the order given; values are borrowed from argv */
     size_t setting_count, own_count;
     char **argv; /* NULL-terminated, strings owned */
     int argc;

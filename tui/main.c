@@ -5,8 +5,11 @@
 #include <unistd.h>
 
 #include "engine/base/strbuf.h"
+#include "tui/actions.h"
 #include "tui/arguments.h"
 #include "tui/command.h"
+#include "tui/completion_script.h"
+#include "tui/manual.h"
 #include "tui/options.h"
 #include "tui/sanitize.h"
 #include "tui/suggest.h"
@@ -19,7 +22,8 @@ static const struct command *const commands[] = {
     &command_chat,     &command_ask,   &command_run,   &command_info,
     &command_tokenize, &command_score, &command_bench,
 };
-#define COMMANDS (sizeof commands / sizeof commands[0])
+#define COMMANDS    (sizeof commands / sizeof commands[0])
+#define ACTIONS_MAX 256
 
 static const struct command *find_command(const char *name)
 {
@@ -113,6 +117,51 @@ static int help(const struct arguments *arguments)
     return command != NULL ? help_command(command) : unknown_command(topic);
 }
 
+static void describe_action(const struct action *action, struct manual_row *row)
+{
+    const char *keys = action->keys != NULL ? action->keys : "";
+    const char *name = action->command != NULL ? action->command : "";
+    const char *argument = action->argument != NULL ? action->argument : "";
+    snprintf(row->trigger, sizeof row->trigger, "%s%s%s%s%s", name, *argument ? " " : "", argument,
+             *name && *keys ? ", " : "", keys);
+    row->help = action->help;
+}
+
+/* What is typed or pressed in the chat, for the manual. */
+static size_t describe_actions(struct manual_row *rows, size_t room)
+{
+    size_t count = 0;
+    for (int i = 0; i < CONTEXTS; i++)
+        for (const struct action *action = action_tables[i].rows;
+             action != NULL && action->help != NULL && count < room; action++)
+            if (action->keys != NULL || action->command != NULL)
+                describe_action(action, &rows[count++]);
+    return count;
+}
+
+static int print_man(void)
+{
+    struct manual_row rows[ACTIONS_MAX];
+    struct strbuf out = {0};
+    size_t count = describe_actions(rows, ACTIONS_MAX);
+    manual_write(commands, COMMANDS, rows, count, &out);
+    return print_out(&out);
+}
+
+static int print_asked(const struct arguments *arguments)
+{
+    struct strbuf out = {0};
+    if (arguments->print_man)
+        return print_man();
+    if (arguments->print_config)
+        options_config(&out);
+    else if (arguments->list != NULL)
+        completion_list(arguments->list, &out);
+    else
+        completion_script(arguments->print_completion, commands, COMMANDS, &out);
+    return print_out(&out);
+}
+
 static int run(const struct arguments *arguments)
 {
     struct settings settings;
@@ -132,11 +181,9 @@ static int dispatch(const struct arguments *arguments)
         puts("airo " AIRO_VERSION);
         return EXIT_OK;
     }
-    if (arguments->print_config) {
-        struct strbuf out = {0};
-        options_config(&out);
-        return print_out(&out);
-    }
+    if (arguments->print_config || arguments->print_man || arguments->print_completion != NULL ||
+        arguments->list != NULL)
+        return print_asked(arguments);
     if (arguments->help || (arguments->command != NULL && strcmp(arguments->command, "help") == 0))
         return help(arguments);
     return run(arguments);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/base/alloc.h"
+#include "tui/completion_script.h"
 #include "tui/home_path.h"
 
 #define AT(field) offsetof(struct settings, field)
@@ -20,6 +21,12 @@ const struct option options_table[] = {
      "show the version"},
     {"print-config", 0, "", NULL, OPTION_FLAG, NULL, NO_RANGE, NULL, 0, NULL,
      "print the default airo.ini, with comments"},
+    {"print-man", 0, "", NULL, OPTION_FLAG, NULL, NO_RANGE, NULL, 0, NULL,
+     "print the manual page"},
+    {"print-completion", 0, "", NULL, OPTION_CHOICE, "SHELL", NO_RANGE, COMPLETION_SHELLS, 0, NULL,
+     "print a script that completes the command line"},
+    {"list", 0, "", NULL, OPTION_CHOICE, "KIND", NO_RANGE, COMPLETION_LISTS, 0, NULL,
+     "print the names that are there, a line each"},
 
     /* commands' own */
     {"plain", 0, "chat", NULL, OPTION_FLAG, NULL, NO_RANGE, NULL, 0, NULL,
