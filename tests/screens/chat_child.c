@@ -42,7 +42,9 @@ static int run(void *user)
     }
     struct app_options options = {.settings = &settings,
                                   .about = "fake · plain RoPE · script",
-                                  .history_path = child->history};
+                                  .history_path = child->history,
+                                  .library_path = child->library,
+                                  .config_path = child->config};
     if (child->load_steps > 0)
         loader_start(&options.loader, slow_load, child, &error);
     else
