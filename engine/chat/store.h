@@ -24,6 +24,10 @@
  * and above the last one given. So the order of the ids is the order of the tree, rows of a chat
  * lie together, and two processes do not meet; should they, the later save is refused.
  *
+ * A call that changes something waits up to five seconds for another program that writes. A program
+ * that writes with a store of its own (import, duplicate) ignores SIGXFSZ, so that a file size
+ * limit is an error as any other; the writer's thread sees to that itself.
+ *
  * Functions return 0, or -1 with one line in `error` that names the file.
  */
 #ifndef AIRO_CHAT_STORE_H

@@ -21,7 +21,8 @@
 #include "engine/base/strbuf.h"
 #include "engine/chat/store.h"
 
-#define IMPORT_BYTES_MAX     (512u << 20)
+#define IMPORT_BYTES_MAX     (256u << 20) /* also: all documents, unfolded */
+#define IMPORT_VALUES_MAX    16777216u    /* numbers, strings, ... in the file */
 #define IMPORT_MESSAGES_MAX  1000000u
 #define IMPORT_TOKENS_MAX    4194304u /* in one message */
 #define IMPORT_DOCUMENTS_MAX 10000u   /* in one list; and contents */

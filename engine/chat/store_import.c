@@ -328,10 +328,32 @@ static int read_chat(const struct reader *reader, struct store_chat *chat)
     return read_index(reader, "tip", chat->conversation->count, &chat->conversation->tip);
 }
 
+/* A parsed value takes many times the two bytes that it may have in the file, so they are counted
+ * before any is made. */
+static int check_values(const char *text, size_t length, const char *source, struct error *error)
+{
+    size_t count = 0;
+    bool in_string = false;
+    for (size_t i = 0; i < length; i++) {
+        if (in_string && text[i] == '\\')
+            i++;
+        else if (text[i] == '"')
+            in_string = !in_string;
+        else if (!in_string && (text[i] == ',' || text[i] == '[' || text[i] == '{'))
+            count++;
+    }
+    if (count <= IMPORT_VALUES_MAX)
+        return 0;
+    return error_set(error, ERROR_INPUT, "%s: %zu values; at most %u", source, count,
+                     IMPORT_VALUES_MAX);
+}
+
 int chat_from_json(struct store_chat *out, const char *text, size_t length, const char *source,
                    struct error *error)
 {
     *out = (struct store_chat){0};
+    if (check_values(text, length, source, error) != 0)
+        return -1;
     json_t *root = json_parse(text, length, source, error);
     if (root == NULL)
         return -1;

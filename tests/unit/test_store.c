@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -560,6 +561,12 @@ static void a_wrong_import_is_refused_by_name(void **state)
     }
     struct store_chat chat;
     struct error error;
+    struct strbuf many = {0};
+    for (unsigned i = 0; i <= IMPORT_VALUES_MAX; i++)
+        strbuf_puts(&many, "[,");
+    assert_int_equal(chat_from_json(&chat, many.data, many.length, "x.json", &error), -1);
+    assert_non_null(strstr(error.message, "values; at most"));
+    strbuf_free(&many);
     const char *good = HEAD DOCS "\"messages\":[" MESSAGE "}]}";
     assert_int_equal(chat_from_json(&chat, good, strlen(good), "x.json", &error), 0);
     store_chat_free(&chat);
@@ -688,35 +695,69 @@ static void one_bad_change_holds_up_nobody(void **state)
     assert_int_equal(writer_close(writer, 10000, &fixture->error), 0);
 }
 
+#define SHARED_MESSAGES 300
+
+/* One of two programs: a chat of its own, and a message into the shared one each time. */
+static int share(const char *path, int64_t shared, enum role role)
+{
+    struct writer *writer;
+    struct error error;
+    struct store_chat own = {.conversation = conversation_create()};
+    struct conversation *other = conversation_create();
+    if (writer_open(&writer, path, &error) != 0)
+        return 1;
+    writer_create_chat(writer, &own);
+    for (int i = 0; i < SHARED_MESSAGES; i++) {
+        struct message *message =
+            conversation_add(own.conversation, own.conversation->tip, role, "words", 5);
+        writer_save_message(writer, own.id, own.conversation, message);
+        message = conversation_add(other, -1, role, "shared", 6);
+        writer_save_message(writer, shared, other, message);
+        struct pollfd poller = {.fd = writer_fd(writer), .events = POLLIN};
+        struct writer_status status;
+        poll(&poller, 1, 1);
+        writer_status(writer, &status);
+    }
+    store_chat_free(&own);
+    conversation_free(other);
+    return writer_close(writer, 20000, &error) == 0 ? 0 : 2;
+}
+
 static void two_programs_share_the_file(void **state)
 {
     struct fixture *fixture = *state;
-    struct writer *writers[2];
-    struct store_chat chats[2] = {{0}, {0}};
+    struct store_chat chat = {0}, loaded;
     struct store_list list;
-    uint64_t last[2] = {0, 0};
+    pid_t children[2];
+    OK(fixture, store_create(fixture->store, &chat, &fixture->error));
+    store_close(fixture->store); /* a connection does not go through a fork */
+    fixture->store = NULL;
+    fflush(NULL);
     for (int i = 0; i < 2; i++) {
-        OK(fixture, writer_open(&writers[i], fixture->path, &fixture->error));
-        chats[i].conversation = conversation_create();
-        writer_create_chat(writers[i], &chats[i]);
+        children[i] = fork();
+        assert_true(children[i] >= 0);
+        if (children[i] == 0)
+            _exit(share(fixture->path, chat.id, i));
     }
-    for (int n = 0; n < 200; n++)
-        for (int i = 0; i < 2; i++) {
-            struct conversation *tree = chats[i].conversation;
-            struct message *message = conversation_add(tree, tree->tip, ROLE_USER, "words", 5);
-            last[i] = writer_save_message(writers[i], chats[i].id, tree, message);
-        }
-    for (int i = 0; i < 2; i++)
-        wait_committed(writers[i], last[i]);
+    for (int i = 0; i < 2; i++) {
+        int status;
+        assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+        assert_int_equal(status, 0);
+    }
+    OK(fixture, store_open(&fixture->store, fixture->path, &fixture->error));
     OK(fixture, store_list(fixture->store, false, &list, &fixture->error));
-    assert_int_equal(list.count, 2);
-    assert_int_equal(list.items[0].messages, 200);
-    assert_int_equal(list.items[1].messages, 200);
+    assert_int_equal(list.count, 3);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(list.items[i].messages,
+                         list.items[i].id == chat.id ? 2 * SHARED_MESSAGES : SHARED_MESSAGES);
     store_list_free(&list);
-    for (int i = 0; i < 2; i++) {
-        OK(fixture, writer_close(writers[i], 10000, &fixture->error));
-        store_chat_free(&chats[i]);
-    }
+    OK(fixture, store_load(fixture->store, chat.id, &loaded, &fixture->error));
+    size_t users = 0;
+    for (size_t i = 0; i < loaded.conversation->count; i++)
+        users += loaded.conversation->items[i]->role == ROLE_USER;
+    assert_int_equal(users, SHARED_MESSAGES);
+    store_chat_free(&loaded);
+    OK(fixture, store_check(fixture->store, &fixture->error));
 }
 
 int main(void)
