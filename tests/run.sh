@@ -3,7 +3,9 @@
 set -u
 logs=${AIRO_BUILD:-build}/test-logs
 rm -rf "$logs"
-mkdir -p "$logs"
+mkdir -p "$logs/cache"
+XDG_CACHE_HOME=$(cd "$logs/cache" && pwd) # prompts that programs under test keep; gone with the logs
+export XDG_CACHE_HOME
 export CMOCKA_MESSAGE_OUTPUT=TAP LC_ALL=C.UTF-8 logs
 for test in "$@"; do echo "$test"; done | xargs -P "${JOBS:-2}" -I{} sh -c '
     name=$(basename {})

@@ -280,7 +280,7 @@ static void step_progress(struct fake *fake, struct fake_reply *reply, struct ev
     size_t before = usage->prompt_done;
     usage->prompt_done = usage->prompt * (size_t)reply->progress / (PROGRESS_STEPS - 1);
     fake->evaluated += usage->prompt_done - before;
-    usage->prefill_seconds = reply->progress * fake->piece_ms / 1000.0;
+    usage->prefill_seconds = (double)reply->progress * fake->piece_ms / 1000.0;
     event->kind = EVENT_PROGRESS;
     if (++reply->progress == PROGRESS_STEPS)
         reply->state = reply->failed ? FAKE_END : reply->probe > 0 ? FAKE_CHOICES : FAKE_TEXT;

@@ -1,6 +1,5 @@
 #include "engine/infer/kv_store.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
