@@ -1,50 +1,23 @@
-#include "tui/transcript.h"
+#include "tui/transcript_model.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/alloc.h"
-#include "engine/base/width.h"
-#include "tui/wrap.h"
+#include "tui/transcript_cursor.h"
 
-#define GUTTER_COLUMNS 3
-#define NARROW_COLUMNS 40          /* below, the gutter is one column smaller */
 #define FOLDED_BYTES   (32u << 10) /* of a longer message of the user's only the start is shown */
+#define SPEAKER_STYLES 6
 
-struct item {
-    enum transcript_kind kind;
-    const struct message *message; /* NULL: `text` is shown */
-    char *text;
-    char *note;
-    struct wrap wrap;
-};
-
-struct transcript {
-    struct item *items;
-    size_t count, capacity;
-    bool follow, unseen, show_last;
-    size_t top_item; /* when not following: the first row in view */
-    int top_row;
-    int rows, columns; /* as last drawn; columns of text */
-};
-
-/* How each kind looks. `mark` stands in the gutter of the first row, or of every row. */
-static const struct {
-    const char *mark;
-    bool every_row, tight; /* tight: no empty row before it after one of its kind */
-    enum style mark_style, style;
-} looks[TRANSCRIPT_KINDS] = {
-    [TRANSCRIPT_USER] = {"▌", true, false, STYLE_USER_MARK, STYLE_USER},
-    [TRANSCRIPT_REPLY] = {"◆", false, false, STYLE_REPLY_MARK, STYLE_REPLY},
-    [TRANSCRIPT_NOTICE] = {"·", false, true, STYLE_NOTICE, STYLE_NOTICE},
-    [TRANSCRIPT_TABLE] = {"·", false, true, STYLE_NOTICE, STYLE_NOTICE},
-    [TRANSCRIPT_ERROR] = {"!", false, true, STYLE_ERROR, STYLE_ERROR},
-    [TRANSCRIPT_QUEUED] = {"▏", true, true, STYLE_DIM, STYLE_DIM},
-};
-
-static const enum style line_styles[] = {
-    [WRAP_TEXT] = STYLE_REPLY,      [WRAP_CODE] = STYLE_CODE,     [WRAP_FENCE] = STYLE_DIM,
-    [WRAP_HEADING] = STYLE_HEADING, [WRAP_SOURCE] = STYLE_SOURCE,
+/* No empty row before it after one of its kind. */
+static const bool tight[TRANSCRIPT_KINDS] = {[TRANSCRIPT_NOTICE] = true,
+                                             [TRANSCRIPT_TABLE] = true,
+                                             [TRANSCRIPT_ERROR] = true,
+                                             [TRANSCRIPT_QUEUED] = true};
+static const enum style styles[TRANSCRIPT_KINDS] = {
+    [TRANSCRIPT_USER] = STYLE_USER,     [TRANSCRIPT_REPLY] = STYLE_REPLY,
+    [TRANSCRIPT_NOTICE] = STYLE_NOTICE, [TRANSCRIPT_TABLE] = STYLE_NOTICE,
+    [TRANSCRIPT_ERROR] = STYLE_ERROR,   [TRANSCRIPT_QUEUED] = STYLE_DIM,
 };
 
 /* --- items ----------------------------------------------------------------------------------- */
@@ -55,14 +28,17 @@ struct transcript *transcript_create(void)
     transcript->follow = true;
     transcript->rows = 1;
     transcript->columns = 76;
+    transcript->current_match.row = -1;
     return transcript;
 }
 
-static void item_free(struct item *item)
+static void item_free(struct transcript_item *item)
 {
     free(item->text);
     free(item->note);
-    wrap_free(&item->wrap);
+    free(item->marks);
+    free(item->matches);
+    message_rows_free(&item->rows);
 }
 
 void transcript_clear(struct transcript *transcript)
@@ -72,11 +48,17 @@ void transcript_clear(struct transcript *transcript)
     transcript->count = 0;
     transcript->follow = true;
     transcript->unseen = false;
+    transcript->match_total = 0;
+    transcript->current_match.row = -1;
+    transcript->selecting = false;
+    transcript->cursor = transcript->mark = transcript->top = (struct transcript_place){0};
 }
 
 void transcript_free(struct transcript *transcript)
 {
     transcript_clear(transcript);
+    transcript_set_speakers(transcript, NULL, 0, NULL);
+    free(transcript->pattern);
     free(transcript->items);
     free(transcript);
 }
@@ -86,17 +68,20 @@ bool transcript_is_empty(const struct transcript *transcript)
     return transcript->count == 0;
 }
 
-static struct item *add_item(struct transcript *transcript, enum transcript_kind kind)
+static struct transcript_item *add_item(struct transcript *transcript, enum transcript_kind kind)
 {
     if (transcript->count == transcript->capacity) {
         transcript->capacity = transcript->capacity ? transcript->capacity * 2 : 16;
         transcript->items =
             xreallocarray(transcript->items, transcript->capacity, sizeof *transcript->items);
     }
-    struct item *item = &transcript->items[transcript->count++];
-    *item = (struct item){.kind = kind};
-    item->wrap.markup = kind == TRANSCRIPT_REPLY;
-    item->wrap.lists = kind == TRANSCRIPT_REPLY || kind == TRANSCRIPT_USER;
+    struct transcript_item *item = &transcript->items[transcript->count++];
+    *item = (struct transcript_item){.kind = kind};
+    item->rows.form = kind == TRANSCRIPT_REPLY   ? MESSAGE_MARKDOWN
+                      : kind == TRANSCRIPT_TABLE ? MESSAGE_TABLE
+                                                 : MESSAGE_PLAIN;
+    item->rows.style = styles[kind];
+    item->rows.name_columns = TRANSCRIPT_NAME_COLUMNS;
     return item;
 }
 
@@ -111,7 +96,7 @@ static char *attachments_note(const struct document_list *documents)
 void transcript_add_message(struct transcript *transcript, const struct message *message)
 {
     bool user = message->role == ROLE_USER;
-    struct item *item = add_item(transcript, user ? TRANSCRIPT_USER : TRANSCRIPT_REPLY);
+    struct transcript_item *item = add_item(transcript, user ? TRANSCRIPT_USER : TRANSCRIPT_REPLY);
     item->message = message;
     if (user)
         item->note = attachments_note(&message->documents);
@@ -128,7 +113,7 @@ void transcript_set_note(struct transcript *transcript, const struct message *me
                          const char *note)
 {
     for (size_t i = 0; i < transcript->count; i++) {
-        struct item *item = &transcript->items[i];
+        struct transcript_item *item = &transcript->items[i];
         if (item->message != message)
             continue;
         free(item->note);
@@ -136,14 +121,61 @@ void transcript_set_note(struct transcript *transcript, const struct message *me
     }
 }
 
+void transcript_set_alternatives(struct transcript *transcript, const struct message *message,
+                                 unsigned index, unsigned count)
+{
+    for (size_t i = 0; i < transcript->count; i++) {
+        if (transcript->items[i].message != message)
+            continue;
+        transcript->items[i].alternative = index;
+        transcript->items[i].alternatives = count;
+    }
+}
+
+void transcript_set_marks(struct transcript *transcript, const struct message *message,
+                          const struct transcript_mark *marks, size_t count)
+{
+    for (size_t i = 0; i < transcript->count; i++) {
+        struct transcript_item *item = &transcript->items[i];
+        if (item->message != message)
+            continue;
+        free(item->marks);
+        item->marks = count > 0 ? xreallocarray(NULL, count, sizeof *marks) : NULL;
+        item->mark_count = count;
+        for (size_t j = 0; j < count; j++)
+            item->marks[j] = marks[j];
+    }
+}
+
+void transcript_set_speakers(struct transcript *transcript, const char *const *names, size_t count,
+                             const char *user_name)
+{
+    size_t total = count + (user_name != NULL);
+    for (size_t i = 0; i < transcript->speaker_count; i++)
+        free(transcript->names[i]);
+    free(transcript->names);
+    free(transcript->speakers);
+    transcript->names = total > 0 ? xcalloc(total, sizeof *transcript->names) : NULL;
+    transcript->speakers = total > 0 ? xcalloc(total, sizeof *transcript->speakers) : NULL;
+    transcript->speaker_count = total;
+    for (size_t i = 0; i < total; i++) {
+        transcript->names[i] = xstrdup(i < count ? names[i] : user_name);
+        enum style style = (enum style)(STYLE_SPEAKER_1 + (int)(i % SPEAKER_STYLES));
+        transcript->speakers[i].name = transcript->names[i];
+        transcript->speakers[i].style = i < count ? style : STYLE_USER_MARK;
+    }
+    for (size_t i = 0; i < transcript->count; i++)
+        message_rows_reset(&transcript->items[i].rows);
+}
+
 static void remove_item(struct transcript *transcript, size_t index)
 {
+    transcript->match_total -= transcript->items[index].match_count;
     item_free(&transcript->items[index]);
     memmove(&transcript->items[index], &transcript->items[index + 1],
             (transcript->count - index - 1) * sizeof *transcript->items);
     transcript->count--;
-    if (transcript->top_item > index)
-        transcript->top_item--;
+    transcript_item_removed(transcript, index);
 }
 
 void transcript_remove_kind(struct transcript *transcript, enum transcript_kind kind)
@@ -163,99 +195,135 @@ void transcript_remove_message(struct transcript *transcript, const struct messa
 void transcript_grew(struct transcript *transcript)
 {
     transcript->unseen = !transcript->follow;
+    transcript_search_grew(transcript);
 }
 
 /* --- rows ------------------------------------------------------------------------------------ */
 
-static void item_wrap(const struct transcript *transcript, struct item *item)
+const char *item_text(const struct transcript_item *item, size_t *length)
 {
-    const char *text = item->text;
-    size_t length = 0;
-    if (item->message != NULL) {
-        text = strbuf_text(&item->message->text);
-        length = item->message->text.length;
-    } else {
-        length = strlen(text);
+    if (item->message == NULL) {
+        *length = strlen(item->text);
+        return item->text;
     }
-    if (item->kind == TRANSCRIPT_TABLE)
-        item->wrap.hang =
-            transcript->columns > 2 * TRANSCRIPT_NAME_COLUMNS ? TRANSCRIPT_NAME_COLUMNS : 2;
-    if (item->kind != TRANSCRIPT_REPLY && length > FOLDED_BYTES)
-        length = FOLDED_BYTES;
-    wrap_update(&item->wrap, text, length, transcript->columns);
+    *length = item->message->text.length;
+    return strbuf_text(&item->message->text);
 }
 
-static bool item_is_folded(const struct item *item)
+bool item_is_folded(const struct transcript_item *item)
 {
     return item->message != NULL && item->kind != TRANSCRIPT_REPLY &&
            item->message->text.length > FOLDED_BYTES;
 }
 
-static int item_gap(const struct transcript *transcript, size_t index)
+void item_lay_out(struct transcript *transcript, size_t index)
+{
+    struct transcript_item *item = &transcript->items[index];
+    size_t length;
+    const char *text = item_text(item, &length);
+    bool unfinished = item->message != NULL && item->message->partial;
+    item->rows.flow.speakers = transcript->speakers;
+    item->rows.flow.speaker_count = item->message != NULL ? transcript->speaker_count : 0;
+    if (item_is_folded(item))
+        for (length = FOLDED_BYTES; length > 0 && ((unsigned char)text[length] & 0xC0) == 0x80;)
+            length--;
+    if (message_rows_update(&item->rows, text, length, transcript->columns, unfinished))
+        transcript->layouts++;
+}
+
+unsigned long transcript_layouts(const struct transcript *transcript)
+{
+    return transcript->layouts;
+}
+
+int item_gap(const struct transcript *transcript, size_t index)
 {
     if (index == 0)
         return 0;
     enum transcript_kind kind = transcript->items[index].kind;
-    return looks[kind].tight && transcript->items[index - 1].kind == kind ? 0 : 1;
+    return tight[kind] && transcript->items[index - 1].kind == kind ? 0 : 1;
 }
 
-/* Rows of an item: the gap before it, its lines (one at least), what was folded away, its note. */
-static int item_rows(struct transcript *transcript, size_t index)
+int item_lines(struct transcript *transcript, size_t index)
 {
-    struct item *item = &transcript->items[index];
-    item_wrap(transcript, item);
-    int lines = item->wrap.count > 0 ? (int)item->wrap.count : 1;
-    return item_gap(transcript, index) + lines + item_is_folded(item) + (item->note != NULL);
+    item_lay_out(transcript, index);
+    size_t lines = transcript->items[index].rows.flow.line_count;
+    return lines > 0 ? (int)lines : 1;
 }
 
-/* Moves a place up by `rows`; stops at the first row of all. Returns the rows it could not go. */
-static int move_up(struct transcript *transcript, size_t *item, int *row, int rows)
+int item_rows(struct transcript *transcript, size_t index)
 {
-    while (rows > *row && *item > 0) {
-        rows -= *row;
-        (*item)--;
-        *row = item_rows(transcript, *item);
+    const struct transcript_item *item = &transcript->items[index];
+    int lines = item_lines(transcript, index);
+    return item_gap(transcript, index) + lines + item_is_folded(item) +
+           (item->note != NULL || item->alternatives > 1);
+}
+
+int place_move_up(struct transcript *transcript, struct transcript_place *place, int rows)
+{
+    while (rows > place->row && place->item > 0) {
+        rows -= place->row;
+        place->item--;
+        place->row = item_rows(transcript, place->item);
     }
-    int step = rows < *row ? rows : *row;
-    *row -= step;
+    int step = rows < place->row ? rows : place->row;
+    place->row -= step;
     return rows - step;
 }
 
-/* The first row in view when the last one of all is at the bottom. */
-static void bottom_place(struct transcript *transcript, size_t *item, int *row)
+struct transcript_place place_bottom(struct transcript *transcript)
 {
-    *item = *row = 0;
+    struct transcript_place place = {0};
     if (transcript->count == 0)
-        return;
-    *item = transcript->count - 1;
-    *row = item_rows(transcript, *item);
-    move_up(transcript, item, row, transcript->rows);
+        return place;
+    place.item = transcript->count - 1;
+    place.row = item_rows(transcript, place.item);
+    place_move_up(transcript, &place, transcript->rows);
+    return place;
 }
 
-static bool is_before(size_t item_a, int row_a, size_t item_b, int row_b)
+bool place_is_before(struct transcript_place a, struct transcript_place b)
 {
-    return item_a < item_b || (item_a == item_b && row_a < row_b);
+    return a.item < b.item || (a.item == b.item && a.row < b.row);
+}
+
+struct transcript_place place_top(struct transcript *transcript)
+{
+    return transcript->follow ? place_bottom(transcript) : transcript->top;
 }
 
 void transcript_scroll(struct transcript *transcript, int rows)
 {
-    size_t last_item;
-    int last_row;
-    bottom_place(transcript, &last_item, &last_row);
-    if (transcript->follow) {
-        transcript->top_item = last_item;
-        transcript->top_row = last_row;
-    }
+    struct transcript_place last = place_bottom(transcript);
+    if (transcript->follow)
+        transcript->top = last;
+    struct transcript_place *top = &transcript->top;
     if (rows < 0)
-        move_up(transcript, &transcript->top_item, &transcript->top_row, -rows);
-    for (; rows > 0 && is_before(transcript->top_item, transcript->top_row, last_item, last_row);
-         rows--) {
-        if (++transcript->top_row >= item_rows(transcript, transcript->top_item)) {
-            transcript->top_item++;
-            transcript->top_row = 0;
+        place_move_up(transcript, top, -rows);
+    for (; rows > 0 && place_is_before(*top, last); rows--) {
+        if (++top->row >= item_rows(transcript, top->item)) {
+            top->item++;
+            top->row = 0;
         }
     }
-    transcript->follow = !is_before(transcript->top_item, transcript->top_row, last_item, last_row);
+    transcript->follow = !place_is_before(*top, last);
+    transcript->unseen = transcript->unseen && !transcript->follow;
+    transcript_cursor_follow(transcript);
+}
+
+void transcript_reveal(struct transcript *transcript, struct transcript_place place)
+{
+    struct transcript_place top = place_top(transcript), first = place;
+    if (place_is_before(place, top)) {
+        transcript->top = place;
+        transcript->follow = !place_is_before(place, place_bottom(transcript));
+        return;
+    }
+    place_move_up(transcript, &first, transcript->rows - 1);
+    if (!place_is_before(top, first))
+        return;
+    transcript->top = first;
+    transcript->follow = !place_is_before(first, place_bottom(transcript));
     transcript->unseen = transcript->unseen && !transcript->follow;
 }
 
@@ -268,12 +336,12 @@ void transcript_scroll_pages(struct transcript *transcript, int pages)
 void transcript_scroll_end(struct transcript *transcript, bool bottom)
 {
     transcript->follow = bottom;
-    transcript->top_item = 0;
-    transcript->top_row = 0;
+    transcript->top = (struct transcript_place){0};
     if (bottom)
         transcript->unseen = false;
     else
         transcript_scroll(transcript, 0);
+    transcript_cursor_follow(transcript);
 }
 
 void transcript_show_last(struct transcript *transcript)
@@ -282,139 +350,7 @@ void transcript_show_last(struct transcript *transcript)
     transcript->show_last = true; /* when the height is known: as it is drawn */
 }
 
-static void place_last(struct transcript *transcript)
-{
-    size_t last = transcript->count - 1;
-    bool wanted = transcript->show_last;
-    transcript->show_last = false;
-    if (!wanted || transcript->count == 0 || item_rows(transcript, last) <= transcript->rows)
-        return;
-    transcript->follow = false;
-    transcript->top_item = last;
-    transcript->top_row = item_gap(transcript, last);
-}
-
 bool transcript_at_bottom(const struct transcript *transcript)
 {
     return transcript->follow;
-}
-
-/* --- drawing --------------------------------------------------------------------------------- */
-
-static int gutter(const struct rect *area)
-{
-    return area->columns < NARROW_COLUMNS ? GUTTER_COLUMNS - 1 : GUTTER_COLUMNS;
-}
-
-/* A new width: the text at the top of the view stays there. */
-static void set_columns(struct transcript *transcript, int columns)
-{
-    if (columns == transcript->columns)
-        return;
-    struct item *item = NULL;
-    size_t offset = 0;
-    if (!transcript->follow && transcript->top_item < transcript->count) {
-        item = &transcript->items[transcript->top_item];
-        int line = transcript->top_row - item_gap(transcript, transcript->top_item);
-        if (line > 0 && (size_t)line < item->wrap.count)
-            offset = item->wrap.lines[line].start;
-        else if (line > 0)
-            offset = item->wrap.shown.length;
-    }
-    transcript->columns = columns;
-    if (item == NULL)
-        return;
-    item_wrap(transcript, item);
-    if (transcript->top_row > 0)
-        transcript->top_row =
-            item_gap(transcript, transcript->top_item) + (int)wrap_line_at(&item->wrap, offset);
-}
-
-static void draw_mark(struct terminal *terminal, const struct rect *area, int row,
-                      const struct item *item, bool first)
-{
-    if (first || looks[item->kind].every_row)
-        terminal_puts(terminal, area, row, gutter(area) - 2, looks[item->kind].mark_style,
-                      looks[item->kind].mark);
-}
-
-static void draw_line(struct terminal *terminal, const struct rect *text, int row,
-                      const struct item *item, size_t index)
-{
-    const struct wrap_line *line = &item->wrap.lines[index];
-    enum style style =
-        item->kind == TRANSCRIPT_REPLY ? line_styles[line->kind] : looks[item->kind].style;
-    const char *bytes = item->wrap.shown.data + line->start;
-    size_t length = line->end - line->start;
-    int used = line->indent;
-    if (item->kind == TRANSCRIPT_TABLE && line->indent == 0) {
-        size_t name = text_fit(bytes, length, TRANSCRIPT_NAME_COLUMNS);
-        used = terminal_put(terminal, text, row, 0, STYLE_KEY, bytes, name);
-        bytes += name;
-        length -= name;
-    }
-    used += terminal_put(terminal, text, row, used, style, bytes, length);
-    if (line->kind == WRAP_CODE)
-        terminal_repeat(terminal, text, row, used, style, " ", text->columns - used);
-}
-
-/* Row `row` of an item, counted without its gap. */
-static void draw_item_row(struct terminal *terminal, const struct rect *area,
-                          const struct rect *text, int at, const struct item *item, int row)
-{
-    int lines = item->wrap.count > 0 ? (int)item->wrap.count : 1;
-    draw_mark(terminal, area, at, item, row == 0);
-    if (row < lines) {
-        if (item->wrap.count > 0)
-            draw_line(terminal, text, at, item, (size_t)row);
-        return;
-    }
-    char size[32];
-    if (item_is_folded(item) && row == lines)
-        terminal_printf(terminal, text, at, 0, STYLE_DIM, "… %s in all",
-                        format_bytes(item->message->text.length, size));
-    else
-        terminal_puts(terminal, text, at, 0,
-                      item->kind == TRANSCRIPT_USER ? STYLE_SOURCE : STYLE_DIM, item->note);
-}
-
-static void draw_indicator(const struct transcript *transcript, struct terminal *terminal,
-                           const struct rect *area)
-{
-    if (transcript->follow)
-        return;
-    const char *label = transcript->unseen ? " ↓ new text " : " ↓ ";
-    int columns = text_columns(label, strlen(label));
-    terminal_puts(terminal, area, area->rows - 1, area->columns - columns - 1,
-                  transcript->unseen ? STYLE_NEW : STYLE_DIM, label);
-}
-
-void transcript_draw(struct transcript *transcript, struct terminal *terminal,
-                     const struct rect *area)
-{
-    struct rect text = *area;
-    text.column += gutter(area);
-    text.columns -= gutter(area) + 1;
-    transcript->rows = area->rows;
-    set_columns(transcript, text.columns < 1 ? 1 : text.columns);
-    place_last(transcript);
-    size_t item, last_item;
-    int row, last_row;
-    bottom_place(transcript, &last_item, &last_row);
-    /* Also when what was below has gone: never show less than there is. */
-    if (!transcript->follow &&
-        !is_before(transcript->top_item, transcript->top_row, last_item, last_row))
-        transcript_scroll_end(transcript, true);
-    item = transcript->follow ? last_item : transcript->top_item;
-    row = transcript->follow ? last_row : transcript->top_row;
-    for (int at = 0; at < area->rows && item < transcript->count; at++) {
-        int gap = item_gap(transcript, item), rows = item_rows(transcript, item);
-        if (row >= gap)
-            draw_item_row(terminal, area, &text, at, &transcript->items[item], row - gap);
-        if (++row >= rows) {
-            item++;
-            row = 0;
-        }
-    }
-    draw_indicator(transcript, terminal, area);
 }

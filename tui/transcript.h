@@ -38,6 +38,21 @@ void transcript_add_text(struct transcript *transcript, enum transcript_kind kin
 /* A line under the message, such as "stopped"; NULL or "" takes it away. */
 void transcript_set_note(struct transcript *transcript, const struct message *message,
                          const char *note);
+/* "‹ 2/3 ›" under the message when there are several; `index` from 0. */
+void transcript_set_alternatives(struct transcript *transcript, const struct message *message,
+                                 unsigned index, unsigned count);
+/* Lines that begin with one of the names and a colon show it in a colour of its own; `user_name`
+ * may be NULL. Copied. */
+void transcript_set_speakers(struct transcript *transcript, const char *const *names, size_t count,
+                             const char *user_name);
+/* Bytes of a message's text that are drawn in another style, in order: STYLE_UNSUPPORTED for words
+ * without a source, STYLE_ERROR for a source that is not known. Copied; replaces those before. */
+struct transcript_mark {
+    size_t start, end;
+    enum style style;
+};
+void transcript_set_marks(struct transcript *transcript, const struct message *message,
+                          const struct transcript_mark *marks, size_t count);
 /* Takes away every item of one kind, or one message. */
 void transcript_remove_kind(struct transcript *transcript, enum transcript_kind kind);
 void transcript_remove_message(struct transcript *transcript, const struct message *message);
@@ -51,6 +66,9 @@ void transcript_scroll_end(struct transcript *transcript, bool bottom);
 /* The end, but of a last item that is taller than the view, its beginning. */
 void transcript_show_last(struct transcript *transcript);
 bool transcript_at_bottom(const struct transcript *transcript);
+
+/* How often the rows of an item were computed: what is out of view costs none. */
+unsigned long transcript_layouts(const struct transcript *transcript);
 
 void transcript_draw(struct transcript *transcript, struct terminal *terminal,
                      const struct rect *area);

@@ -84,7 +84,7 @@ static void a_reply_comes_and_is_drawn(void **state)
     ask(screen, "And?");
     assert_true(pty_screen_wait_text(screen, "date: 2021"));
     assert_true(pty_screen_wait_text(screen, "/help"));
-    assert_true(pty_screen_wait_text(screen, "       x = 1;")); /* a tab stop */
+    assert_true(pty_screen_wait_text(screen, "│     x = 1;")); /* a tab stop */
     assert_true(screen_matches(screen, "reply-80x24"));
     leave(screen);
 }
