@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,10 +9,6 @@
 
 #include "engine/base/alloc.h"
 #include "engine/base/file.h"
-
-#define SEQUENCE_START "\033]52;c;"
-#define SEQUENCE_END   "\033\\"
-#define SEND_WAIT_MS   1000
 
 static void add_base64(struct strbuf *out, const unsigned char *bytes, size_t length)
 {
@@ -30,15 +25,13 @@ static void add_base64(struct strbuf *out, const unsigned char *bytes, size_t le
     }
 }
 
-size_t clipboard_sequence(struct strbuf *out, const char *text, size_t length)
+size_t clipboard_encode(struct strbuf *out, const char *text, size_t length)
 {
-    size_t most = (CLIPBOARD_SEQUENCE_BYTES - sizeof SEQUENCE_START - sizeof SEQUENCE_END) / 4 * 3;
+    size_t most = CLIPBOARD_BASE64_BYTES / 4 * 3;
     size_t taken = length < most ? length : most;
     while (taken < length && taken > most - 4 && ((unsigned char)text[taken] & 0xC0) == 0x80)
         taken--;
-    strbuf_puts(out, SEQUENCE_START);
     add_base64(out, (const unsigned char *)text, taken);
-    strbuf_puts(out, SEQUENCE_END);
     return taken;
 }
 
@@ -48,24 +41,11 @@ static bool write_all(int fd, const char *bytes, size_t length)
         ssize_t written = write(fd, bytes + at, length - at);
         if (written > 0) {
             at += (size_t)written;
-        } else if (errno == EAGAIN) {
-            struct pollfd ready = {fd, POLLOUT, 0};
-            if (poll(&ready, 1, SEND_WAIT_MS) <= 0)
-                return false;
         } else if (errno != EINTR) {
             return false;
         }
     }
     return true;
-}
-
-size_t clipboard_send(int fd, const char *text, size_t length)
-{
-    struct strbuf sequence = {0};
-    size_t taken = clipboard_sequence(&sequence, text, length);
-    bool sent = write_all(fd, sequence.data, sequence.length);
-    strbuf_free(&sequence);
-    return sent ? taken : 0;
 }
 
 /* --- the file -------------------------------------------------------------------------------- */

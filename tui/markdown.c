@@ -126,18 +126,18 @@ void markdown_code_begin(struct flow *flow, const char *language, size_t length,
     int room = flow_room(flow);
     if (is_framed(flow)) {
         struct strbuf clean = {0};
-        flow_line_literal(flow, "╭─", STYLE_TABLE);
+        flow_line_literal(flow, "╭─", STYLE_BORDER);
         size_t fit = text_fit(strbuf_text(&label), label.length, room - 6);
         strbuf_puts(&clean, fit > 0 ? " " : "");
         strbuf_add(&clean, strbuf_text(&label), fit);
         strbuf_puts(&clean, fit > 0 ? " " : "");
         int columns = text_columns(strbuf_text(&clean), clean.length);
         flow_line_literal(flow, strbuf_text(&clean), STYLE_DIM);
-        flow_line_repeat(flow, "─", room - 3 - columns, STYLE_TABLE);
-        flow_line_literal(flow, "╮", STYLE_TABLE);
+        flow_line_repeat(flow, "─", room - 3 - columns, STYLE_BORDER);
+        flow_line_literal(flow, "╮", STYLE_BORDER);
         strbuf_free(&clean);
     } else {
-        flow_line_repeat(flow, "─", room, STYLE_TABLE);
+        flow_line_repeat(flow, "─", room, STYLE_BORDER);
     }
     strbuf_free(&label);
     if (raw_end > raw)
@@ -155,14 +155,14 @@ static void code_rows(struct flow *flow, size_t raw, size_t raw_end)
         int columns = i < flow->slice_count ? flow->slices[i].columns : 0;
         flow_line_begin(flow, FLOW_CODE);
         if (framed)
-            flow_line_literal(flow, "│ ", STYLE_TABLE);
+            flow_line_literal(flow, "│ ", STYLE_BORDER);
         if (i < flow->slice_count)
             flow_line_slice(flow, &at, flow->pending_count, &flow->slices[i]);
         else if (raw_end > raw)
             flow_line_raw(flow, raw, raw_end);
         if (framed) {
             flow_line_repeat(flow, " ", room - columns, STYLE_REPLY);
-            flow_line_literal(flow, " │", STYLE_TABLE);
+            flow_line_literal(flow, " │", STYLE_BORDER);
         }
     }
     flow_clear_pending(flow);
@@ -186,11 +186,11 @@ void markdown_code_end(struct flow *flow, size_t raw, size_t raw_end)
 {
     flow_line_begin(flow, FLOW_CODE);
     if (is_framed(flow)) {
-        flow_line_literal(flow, "╰", STYLE_TABLE);
-        flow_line_repeat(flow, "─", flow_room(flow) - 2, STYLE_TABLE);
-        flow_line_literal(flow, "╯", STYLE_TABLE);
+        flow_line_literal(flow, "╰", STYLE_BORDER);
+        flow_line_repeat(flow, "─", flow_room(flow) - 2, STYLE_BORDER);
+        flow_line_literal(flow, "╯", STYLE_BORDER);
     } else {
-        flow_line_repeat(flow, "─", flow_room(flow), STYLE_TABLE);
+        flow_line_repeat(flow, "─", flow_room(flow), STYLE_BORDER);
     }
     if (raw_end > raw)
         flow_line_raw(flow, raw, raw_end);
@@ -406,7 +406,7 @@ static void add_rule(struct reader *reader)
     int room = flow_room(reader->flow);
     gap(reader, 0, true);
     flow_line_begin(reader->flow, FLOW_RULE);
-    flow_line_repeat(reader->flow, "─", room < RULE_COLUMNS ? room : RULE_COLUMNS, STYLE_TABLE);
+    flow_line_repeat(reader->flow, "─", room < RULE_COLUMNS ? room : RULE_COLUMNS, STYLE_BORDER);
     reader->gap_always = true;
 }
 
@@ -490,7 +490,7 @@ static void close_heading(struct reader *reader, unsigned level)
     flush(reader);
     if (level == 1 && any) {
         flow_line_begin(flow, FLOW_HEADING);
-        flow_line_repeat(flow, "━", columns < room ? columns : room, STYLE_TABLE);
+        flow_line_repeat(flow, "━", columns < room ? columns : room, STYLE_BORDER);
     }
 }
 

@@ -74,10 +74,10 @@ static void draw_border(struct flow *flow, const int *widths, size_t columns, in
     static const char *const corners[3][3] = {{"┌", "┬", "┐"}, {"├", "┼", "┤"}, {"└", "┴", "┘"}};
     flow_line_begin(flow, FLOW_TABLE);
     for (size_t i = 0; i < columns; i++) {
-        flow_line_literal(flow, corners[which][i > 0], STYLE_TABLE);
-        flow_line_repeat(flow, "─", widths[i] + 2, STYLE_TABLE);
+        flow_line_literal(flow, corners[which][i > 0], STYLE_BORDER);
+        flow_line_repeat(flow, "─", widths[i] + 2, STYLE_BORDER);
     }
-    flow_line_literal(flow, corners[which][2], STYLE_TABLE);
+    flow_line_literal(flow, corners[which][2], STYLE_BORDER);
 }
 
 static void draw_cell(struct flow *flow, const struct table_cell *cell,
@@ -121,11 +121,11 @@ static void draw_row(struct flow *flow, const struct table_cell *cells, const in
     for (size_t row = 0; row < rows; row++) {
         flow_line_begin(flow, FLOW_TABLE);
         for (size_t i = 0; i < columns; i++) {
-            flow_line_literal(flow, i == 0 ? "│ " : " │ ", STYLE_TABLE);
+            flow_line_literal(flow, i == 0 ? "│ " : " │ ", STYLE_BORDER);
             draw_cell(flow, &cells[i], row < broken[i].count ? &broken[i].slices[row] : NULL,
                       widths[i]);
         }
-        flow_line_literal(flow, " │", STYLE_TABLE);
+        flow_line_literal(flow, " │", STYLE_BORDER);
         if (mapped)
             flow_line_raw(flow, raw, raw_end);
     }
@@ -201,7 +201,7 @@ static void draw_fields(const struct markdown_table *table, struct flow *flow)
     for (size_t row = table->rows > 1 ? 1 : 0; row < table->rows; row++) {
         if (row > 1) {
             flow_line_begin(flow, FLOW_RULE);
-            flow_line_repeat(flow, "─", room < 8 ? room : 8, STYLE_TABLE);
+            flow_line_repeat(flow, "─", room < 8 ? room : 8, STYLE_BORDER);
         }
         for (size_t i = 0; i < table->columns; i++)
             draw_field(table, flow, i, &table->cells[row * table->columns + i]);
