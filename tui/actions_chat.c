@@ -6,6 +6,7 @@
 #include "tui/commands.h"
 #include "tui/composer.h"
 #include "tui/pane_chat.h"
+#include "tui/reading.h"
 #include "tui/workspace.h"
 
 #define WHEEL_ROWS 3
@@ -38,6 +39,8 @@ ACTION(do_read)
 {
     if (composer_takes_escape())
         return false;
+    if (pane_chat_leave_edit(pane_chat_of(pane)))
+        return true;
     pane_chat_read(pane_chat_of(pane), true);
     return true;
 }
@@ -45,6 +48,12 @@ ACTION(do_read)
 ACTION(do_newline)
 {
     composer_paste("\n", 1);
+    return true;
+}
+
+ACTION(do_editor)
+{
+    reading_open_editor(pane_chat_of(pane));
     return true;
 }
 
@@ -112,6 +121,7 @@ const struct action actions_composer[] = {
     {NULL, NULL, NULL, "Tab", "complete a command or a file name", NULL},
     {"stop", "/stop", NULL, "Ctrl-C", "stop the reply, or clear the line; twice: leave", do_cancel},
     {"read", NULL, NULL, "Esc", "to the transcript, where single keys act", do_read},
+    {"editor", "/editor", NULL, "Alt-e", "write in your own editor ($EDITOR)", do_editor},
     {"attach", "/doc", "FILE", NULL, "attach a document to the next message", command_doc},
     {"attached", "/attached", NULL, NULL, "list what is attached", command_docs},
     {"detach", "/undoc", "[FILE]", NULL, "detach one document, or all", command_undoc},

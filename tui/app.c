@@ -11,6 +11,7 @@
 #include "engine/base/alloc.h"
 #include "tui/actions.h"
 #include "tui/bindings.h"
+#include "tui/clipboard.h"
 #include "tui/composer.h"
 #include "tui/input.h"
 #include "tui/library.h"
@@ -38,6 +39,7 @@ struct app {
     struct bindings *bindings;
     uint32_t slots;
     struct input input;
+    bool released;  /* another program has the terminal */
     bool composing; /* the line editor is open */
     bool quitting, dirty, urgent;
     uint64_t drawn_ms;
@@ -71,10 +73,41 @@ void app_suspend(struct app *app)
     app_redraw(app, true);
 }
 
+void app_release(struct app *app)
+{
+    terminal_release(app->terminal);
+    app->released = true;
+}
+
 void app_repaint(struct app *app)
 {
+    if (app->released)
+        terminal_resume(app->terminal);
+    app->released = false;
     terminal_repaint(app->terminal);
     app_redraw(app, true);
+}
+
+void app_copy(struct app *app, const char *text, size_t length)
+{
+    struct strbuf base64 = {0};
+    struct error error;
+    char *path = NULL, size[32];
+    size_t sent = clipboard_encode(&base64, text, length);
+    bool terminal =
+        terminal_send_clipboard(app->terminal, strbuf_text(&base64), base64.length, &error) == 0;
+    if (clipboard_save(text, length, &path, &error) != 0)
+        workspace_flash(app->workspace, STYLE_ERROR, "%s", error.message);
+    else if (terminal && sent == length)
+        workspace_flash(app->workspace, STYLE_GOOD, "copied %s; also in %s",
+                        format_bytes(length, size), path);
+    else
+        workspace_flash(app->workspace, STYLE_WARN, "%s is in %s; %s", format_bytes(length, size),
+                        path,
+                        terminal ? "too much for the terminal's clipboard, which has its beginning"
+                                 : "this terminal has no clipboard");
+    free(path);
+    strbuf_free(&base64);
 }
 
 struct settings *app_settings(struct app *app)

@@ -39,6 +39,10 @@ void app_quit(struct app *app);
 void app_redraw(struct app *app, bool at_once);
 void app_suspend(struct app *app);
 void app_repaint(struct app *app);
+/* Gives the terminal to another program until app_repaint. */
+void app_release(struct app *app);
+/* Text to the clipboard of the terminal and to the user's clipboard file; says so. */
+void app_copy(struct app *app, const char *text, size_t length);
 int app_set_theme(struct app *app, const char *name, struct error *error);
 struct settings *app_settings(struct app *app);
 struct generator *app_generator(struct app *app);

@@ -55,6 +55,8 @@ void chat_free(struct chat *chat)
     if (chat == NULL)
         return;
     chat_cancel(chat);
+    if (chat->reply != NULL && chat->reply->text.length > 0)
+        chat_keep_message(chat, chat->reply); /* what came by now */
     clear(chat);
     chat_template_close(chat->template);
     free(chat);

@@ -1,15 +1,11 @@
 #include "tui/chat_keep.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "engine/base/alloc.h"
 #include "engine/chat/scene_json.h"
-#include "tui/home_path.h"
+#include "tui/new_file.h"
 
 #define GROWING_MS 300
 
@@ -107,33 +103,11 @@ static void put_path(const struct chat *chat, struct strbuf *out)
     free(ids);
 }
 
-static int write_all(int fd, const struct strbuf *text)
-{
-    for (size_t at = 0; at < text->length;) {
-        ssize_t written = write(fd, text->data + at, text->length - at);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return -1;
-        at += (size_t)written;
-    }
-    return fsync(fd);
-}
-
 int chat_save(const struct chat *chat, const char *path, struct error *error)
 {
-    char *file = home_path(path);
-    int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0)
-        error_set_errno(error, "%s", path);
-    free(file);
-    if (fd < 0)
-        return -1;
     struct strbuf text = {0};
     put_path(chat, &text);
-    int result = write_all(fd, &text) == 0 ? 0 : error_set_errno(error, "%s: not saved", path);
+    int result = new_file_write(path, strbuf_text(&text), text.length, error);
     strbuf_free(&text);
-    if (close(fd) != 0 && result == 0)
-        result = error_set_errno(error, "%s: not saved", path);
     return result;
 }

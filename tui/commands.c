@@ -43,16 +43,10 @@ COMMAND(command_retry)
     struct prompt_notes notes = {0};
     if (refuse_while_replying(pane))
         return true;
-    struct message *tip = chat_tip(pane->chat), *unanswered = pane->chat->unanswered;
-    if (chat_retry(pane->chat, &notes, &error) != 0) {
+    if (chat_retry(pane->chat, &notes, &error) != 0)
         pane_chat_say(pane, TRANSCRIPT_ERROR, "%s", error.message);
-        return true;
-    }
-    if (unanswered != NULL)
-        transcript_set_note(pane->transcript, unanswered, NULL);
-    else if (tip != NULL && tip->role == ROLE_ASSISTANT)
-        transcript_remove_message(pane->transcript, tip);
-    pane_chat_begin_reply(pane, &notes);
+    else
+        pane_chat_show_reply(pane, &notes);
     prompt_notes_free(&notes);
     return true;
 }

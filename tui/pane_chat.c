@@ -12,12 +12,14 @@
 #include "tui/composer.h"
 #include "tui/start_page.h"
 #include "tui/starters.h"
+#include "tui/transcript_cursor.h"
 #include "tui/workspace.h"
 
 #define COMPOSER_ROWS_MAX 12
 #define PROMPT_COLUMNS    2
 #define PART_SEPARATOR    " · " /* in the line about the model, and in notes */
 #define TEXT_COLUMNS_MAX  110   /* longer lines are hard to read */
+#define STOPPED_NOTE      "stopped · /continue goes on, /retry begins again"
 #define COUNT_PAUSE_MS    30
 #define COUNT_COST_SHARE  8 /* counting takes at most one eighth of the time */
 
@@ -51,11 +53,38 @@ void pane_chat_say(struct pane_chat *pane, enum transcript_kind kind, const char
     app_redraw(pane->app, true);
 }
 
-void pane_chat_begin_reply(struct pane_chat *pane, const struct prompt_notes *notes)
+static void show_alternatives(struct pane_chat *pane, const struct message *message)
+{
+    const struct conversation *conversation = pane->chat->conversation;
+    size_t count = conversation_siblings(conversation, message->id, NULL), at = 0;
+    if (count < 2)
+        return;
+    int *ids = xcalloc(count, sizeof *ids);
+    conversation_siblings(conversation, message->id, ids);
+    while (at < count && ids[at] != message->id)
+        at++;
+    transcript_set_alternatives(pane->transcript, message, (unsigned)at, (unsigned)count);
+    free(ids);
+}
+
+static void add_message(struct pane_chat *pane, const struct message *message)
+{
+    transcript_add_message(pane->transcript, message);
+    show_alternatives(pane, message);
+    if (message->partial && message != pane->chat->reply)
+        transcript_set_note(pane->transcript, message, STOPPED_NOTE);
+}
+
+static void say_notes(struct pane_chat *pane, const struct prompt_notes *notes)
 {
     for (size_t i = 0; i < notes->count; i++)
         pane_chat_say(pane, TRANSCRIPT_NOTICE, "made harmless: %s", notes->lines[i]);
-    transcript_add_message(pane->transcript, pane->chat->reply);
+}
+
+void pane_chat_begin_reply(struct pane_chat *pane, const struct prompt_notes *notes)
+{
+    say_notes(pane, notes);
+    add_message(pane, pane->chat->reply);
     transcript_scroll_end(pane->transcript, true);
 }
 
@@ -64,11 +93,81 @@ void pane_chat_refill(struct pane_chat *pane)
     const struct conversation *conversation = pane->chat->conversation;
     int *ids = xcalloc(conversation->count + 1, sizeof *ids);
     size_t count = conversation_path(conversation, ids);
+    bool cursor = transcript_cursor_is_shown(pane->transcript);
     transcript_clear(pane->transcript);
     for (size_t i = 0; i < count; i++)
-        transcript_add_message(pane->transcript, conversation->items[ids[i]]);
+        add_message(pane, conversation->items[ids[i]]);
     free(ids);
+    if (cursor)
+        transcript_cursor_show(pane->transcript, count > 0);
+    pane->reading = pane->reading && count > 0;
     pane_chat_recount(pane);
+}
+
+void pane_chat_refill_at(struct pane_chat *pane, int id)
+{
+    pane_chat_refill(pane);
+    transcript_scroll_end(pane->transcript, true);
+    if (!pane->reading)
+        return;
+    transcript_cursor_show(pane->transcript, true);
+    transcript_cursor_end(pane->transcript, true);
+    const struct message *on;
+    while ((on = transcript_cursor_on(pane->transcript)) == NULL || on->id != id) {
+        const struct message *before = on;
+        transcript_cursor_message(pane->transcript, -1);
+        on = transcript_cursor_on(pane->transcript);
+        if (on == before)
+            return;
+    }
+}
+
+void pane_chat_show_reply(struct pane_chat *pane, const struct prompt_notes *notes)
+{
+    pane_chat_refill(pane);
+    say_notes(pane, notes);
+    transcript_scroll_end(pane->transcript, true);
+    pane_chat_read(pane, false);
+}
+
+/* --- edits ----------------------------------------------------------------------------------- */
+
+void pane_chat_edit(struct pane_chat *pane, const struct message *message)
+{
+    pane_chat_leave_edit(pane);
+    pane_chat_read(pane, false);
+    composer_store(&pane->aside);
+    pane->editing = message->id;
+    composer_set_text(strbuf_text(&message->text));
+    pane_chat_recount(pane);
+}
+
+bool pane_chat_leave_edit(struct pane_chat *pane)
+{
+    if (pane->editing < 0)
+        return false;
+    pane->editing = -1;
+    composer_load(&pane->aside);
+    pane_chat_recount(pane);
+    return true;
+}
+
+static void accept_edit(struct pane_chat *pane, const char *text)
+{
+    struct error error;
+    struct prompt_notes notes = {0};
+    int id = pane->editing;
+    const struct message *message = pane->chat->conversation->items[id];
+    int result = chat_edit(pane->chat, message, text, &notes, &error);
+    if (result != 0) {
+        composer_set_text(text);
+        pane_chat_say(pane, TRANSCRIPT_ERROR, "%s", error.message);
+    } else {
+        pane->editing = -1;
+        composer_load(&pane->aside);
+        pane_chat_show_reply(pane, &notes);
+    }
+    prompt_notes_free(&notes);
 }
 
 void pane_chat_recount(struct pane_chat *pane)
@@ -92,7 +191,7 @@ void pane_chat_send(struct pane_chat *pane, const char *text)
         const struct conversation *conversation = pane->chat->conversation;
         if (unanswered != NULL)
             transcript_set_note(pane->transcript, unanswered, "not answered, left out");
-        transcript_add_message(pane->transcript, conversation->items[pane->chat->reply->parent]);
+        add_message(pane, conversation->items[pane->chat->reply->parent]);
         pane_chat_begin_reply(pane, &notes);
     }
     prompt_notes_free(&notes);
@@ -156,6 +255,7 @@ void pane_chat_type(struct pane_chat *pane, const char *text)
 void pane_chat_read(struct pane_chat *pane, bool reading)
 {
     pane->reading = reading && !transcript_is_empty(pane->transcript);
+    transcript_cursor_show(pane->transcript, pane->reading);
     app_redraw(pane->app, true);
 }
 
@@ -236,6 +336,10 @@ static void accept_line(struct pane_chat *pane, const char *text)
         return;
     composer_add_history(text);
     pane->starter = -1;
+    if (pane->editing >= 0) {
+        accept_edit(pane, text);
+        return;
+    }
     if (actions_run_line(pane->app, pane, text))
         transcript_show_last(pane->transcript);
     else if (chat_is_replying(pane->chat))
@@ -260,16 +364,36 @@ static enum action_context pane_context(const struct pane *base)
     return self(base)->reading ? CONTEXT_TRANSCRIPT : CONTEXT_COMPOSER;
 }
 
+/* A press in the transcript reads there, a drag selects; below it writes. */
+static void click(struct pane_chat *pane, const struct input_token *token)
+{
+    const struct rect *body = &pane->body;
+    int row = token->mouse.row - body->row, column = token->mouse.column - body->column;
+    bool inside = row >= 0 && row < body->rows && !transcript_is_empty(pane->transcript);
+    if (token->mouse.kind == MOUSE_PRESS && token->mouse.button == 1)
+        pane_chat_read(pane, inside);
+    if (!inside || token->mouse.button != 1)
+        return;
+    if (token->mouse.kind == MOUSE_DRAG && !transcript_is_selecting(pane->transcript))
+        transcript_select(pane->transcript);
+    if (token->mouse.kind == MOUSE_PRESS || token->mouse.kind == MOUSE_DRAG)
+        transcript_at(pane->transcript, row, column);
+}
+
 static void pane_input(struct pane *base, const struct input_token *token)
 {
     struct pane_chat *pane = self(base);
+    if (token->kind == INPUT_MOUSE) {
+        click(pane, token);
+        return;
+    }
     if (token->kind == INPUT_PASTE) {
         pane_chat_read(pane, false);
         composer_paste(token->bytes, token->length);
         if (token->cut)
             pane_chat_say(pane, TRANSCRIPT_ERROR, "the paste was cut at %u MiB",
                           INPUT_PASTE_BYTES_MAX >> 20);
-    } else if (!pane->reading && (token->name == NULL || strcmp(token->name, "Mouse") != 0)) {
+    } else if (!pane->reading) {
         type(pane, token->bytes, token->length);
     }
     if (composer_version() != pane->counted_version)
@@ -310,7 +434,7 @@ static void end_reply(struct pane_chat *pane, const struct event *event,
         [STOP_STRING] = NULL,
         [STOP_LENGTH] = "stopped at max-tokens · /continue goes on",
         [STOP_CONTEXT] = "the context is full · /new begins again",
-        [STOP_CANCELLED] = "stopped · /continue goes on, /retry begins again",
+        [STOP_CANCELLED] = STOPPED_NOTE,
     };
     bool empty = message->text.length == 0;
     if (pane->chat->unanswered != NULL && empty) {
@@ -417,7 +541,11 @@ static const char *hint(const struct pane_chat *pane)
     if (is_armed(pane))
         return "Ctrl-C again leaves";
     if (pane->reading)
-        return "reading · i writes · ? help";
+        return transcript_is_selecting(pane->transcript)
+                   ? "selecting · y copies"
+                   : "y copy · e edit · r again · / search · i writes · ? help";
+    if (pane->editing >= 0)
+        return "editing · Enter keeps both · Esc leaves it";
     if (chat_is_replying(pane->chat))
         return pane->queue != NULL ? "Ctrl-C stops · queued" : "Ctrl-C stops";
     if (!pane->focused)
@@ -471,6 +599,9 @@ static void pane_draw(struct pane *base, struct terminal *terminal, const struct
     struct pane_chat *pane = self(base);
     struct regions regions = divide(pane, area);
     (void)focused;
+    pane->body = regions.body;
+    pane->body.row -= area->row;
+    pane->body.column -= area->column;
     if (transcript_is_empty(pane->transcript))
         start_page_draw(terminal, &regions.body, pane->starter);
     else
@@ -493,6 +624,7 @@ static void pane_free(struct pane *base)
     }
     chat_free(pane->chat);
     composer_draft_free(&pane->draft);
+    composer_draft_free(&pane->aside);
     free(pane);
 }
 
@@ -535,7 +667,7 @@ int pane_chat_create(struct pane **out, struct app *app, struct error *error)
     pane->base.ops = &chat_ops;
     pane->app = app;
     pane->chat = chat;
-    pane->starter = -1;
+    pane->starter = pane->editing = pane->deleted = -1;
     pane->transcript = transcript_create();
     pane_chat_recount(pane);
     *out = &pane->base;

@@ -30,6 +30,10 @@ struct pane_chat {
     struct queued *queue; /* typed while a reply runs */
     unsigned long armed;  /* the key that was a Ctrl-C at an empty line: another one leaves */
     int starter;          /* of the start page, that is typed; -1: none */
+    int editing;          /* the message that the typed text is to stand beside; -1: none */
+    struct composer_draft aside; /* what was typed before an edit began */
+    struct rect body;            /* of the transcript, from the pane's corner, as last drawn */
+    int deleted;                 /* the message deleted last; -1: none */
     /* The draft's count: which version it is of, when the next is due, how long one takes. */
     unsigned long counted_version;
     uint64_t count_due_ms;
@@ -42,6 +46,14 @@ int pane_chat_create(struct pane **out, struct app *app, struct error *error);
 int pane_chat_show(struct pane_chat *pane, int64_t row, struct error *error);
 /* The transcript anew from the path: after a change of it. */
 void pane_chat_refill(struct pane_chat *pane);
+/* The same with the view on one message, and the cursor. */
+void pane_chat_refill_at(struct pane_chat *pane, int id);
+/* A reply has begun elsewhere in the tree: the transcript anew, and its end. */
+void pane_chat_show_reply(struct pane_chat *pane, const struct prompt_notes *notes);
+/* The message's text is in the line editor; sending it puts it beside the message. */
+void pane_chat_edit(struct pane_chat *pane, const struct message *message);
+/* Leaves an edit; false when there is none. */
+bool pane_chat_leave_edit(struct pane_chat *pane);
 /* The pane as a chat; NULL when it is none, or NULL. */
 struct pane_chat *pane_chat_of(const struct pane *pane);
 const struct gauge *pane_chat_gauge(const struct pane_chat *pane);

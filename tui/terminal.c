@@ -311,10 +311,15 @@ void terminal_repaint(struct terminal *terminal)
     clearok(stdscr, TRUE);
 }
 
-void terminal_suspend(struct terminal *terminal)
+void terminal_release(struct terminal *terminal)
 {
     modes_off(terminal);
     endwin();
+}
+
+void terminal_suspend(struct terminal *terminal)
+{
+    terminal_release(terminal);
     signals_suspend();
     terminal_resume(terminal);
 }

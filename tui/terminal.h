@@ -44,7 +44,9 @@ struct rect terminal_area(const struct terminal *terminal);
 void terminal_repaint(struct terminal *terminal);
 /* Gives the terminal back, stops the process, takes the terminal again when it goes on. */
 void terminal_suspend(struct terminal *terminal);
-/* After SIGCONT from outside: the modes may be gone. */
+/* Gives the terminal back to another program of the user's, until terminal_resume. */
+void terminal_release(struct terminal *terminal);
+/* After that, and after SIGCONT from outside: the modes may be gone. */
 void terminal_resume(struct terminal *terminal);
 /* The terminal's answer about a private mode (DECRPM). */
 void terminal_mode_report(struct terminal *terminal, int mode, int value);
