@@ -4,6 +4,7 @@
 #   make test       every test            make deps             install what is missing (apt)
 #   make asan tsan  the tests, sanitised  make lint             format, static checks, include direction
 #   make eval       Vaquita's accuracy    make bench            speed on 13B shapes, random weights
+#   make pictures   those of the README, from the running program
 #   make install PREFIX=/usr/local
 
 VERSION  := 0.1.0
@@ -50,7 +51,7 @@ SAY  = @printf '  %-4s %s\n' $(1) $(2)
 endif
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: all deps run test check asan tsan lint format eval bench install uninstall clean includes
+.PHONY: all deps run test check asan tsan lint format eval bench pictures install uninstall clean includes
 all: $(BUILD)/airo
 .DELETE_ON_ERROR:
 
@@ -129,6 +130,13 @@ format:
 
 eval: $(BUILD)/airo
 	@sh tests/eval.sh $(BUILD)/airo
+
+# The pictures in docs/pictures, from the running program.
+TOUR_OBJ := $(BUILD)/tests/tour/tour.o $(BUILD)/tests/tour/svg_screen.o $(BUILD)/tests/screens/pty_screen.o
+$(BUILD)/tests/tour/tour: $(TOUR_OBJ) $(BUILD)/libairo.a
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(TOUR_OBJ) $(BUILD)/libairo.a $(LDLIBS) -lvterm
+pictures: $(BUILD)/airo $(BUILD)/tests/tour/tour
+	@$(BUILD)/tests/tour/tour $(BUILD)/airo tests/tour/tour.txt docs/pictures
 
 bench: $(BUILD)/airo $(BENCH_BIN)
 	@sh tests/bench/run.sh $(BUILD)

@@ -443,12 +443,14 @@ static void finish_watch(struct chat *chat)
 static void take_count(struct chat *chat, const struct usage *usage)
 {
     struct gauge *gauge = &chat->gauge;
+    /* What any message costs is no draft. */
+    size_t draft = chat->count_empty ? 0 : usage->parts[PART_DRAFT];
     gauge->counted = true;
-    if (chat->reply != NULL) {
-        gauge->parts[PART_DRAFT] = usage->parts[PART_DRAFT];
+    if (chat->reply == NULL)
+        memcpy(gauge->parts, usage->parts, sizeof gauge->parts);
+    gauge->parts[PART_DRAFT] = draft;
+    if (chat->reply != NULL)
         return;
-    }
-    memcpy(gauge->parts, usage->parts, sizeof gauge->parts);
     size_t room = gauge->context > usage->prompt ? gauge->context - usage->prompt : 0;
     uint32_t most = chat->settings->max_tokens; /* 0: no limit but the context's */
     gauge->reserve = most > 0 && most < room ? most : room;
@@ -498,9 +500,8 @@ int chat_count_prompt(const struct chat *chat, const char *draft, size_t *parts,
 int chat_count(struct chat *chat, const char *draft, struct error *error)
 {
     struct segment_list segments = {0};
-    /* What any message costs is no draft: an empty one is not put. */
-    const char *put = draft[0] != '\0' || chat->attached.count > 0 ? draft : NULL;
-    int result = chat_prompt(chat, put, &segments, NULL, error);
+    int result = chat_prompt(chat, draft, &segments, NULL, error);
+    chat->count_empty = draft[0] == '\0';
     if (result == 0)
         chat->generator->ops->count_later(chat->generator, &segments, chat->slot,
                                           &chat->count_ticket);

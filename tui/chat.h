@@ -50,6 +50,7 @@ struct chat {
     uint64_t kept_ms; /* when the reply that runs was last handed over */
     uint32_t slot;    /* for counting */
     uint64_t count_ticket;
+    bool count_empty; /* nothing was typed when that count began */
     struct gauge gauge;
 };
 

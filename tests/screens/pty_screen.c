@@ -381,6 +381,31 @@ unsigned pty_screen_colour(struct pty_screen *screen, int row, int column)
     return (unsigned)cell.fg.rgb.red << 16 | (unsigned)cell.fg.rgb.green << 8 | cell.fg.rgb.blue;
 }
 
+static unsigned rgb(struct pty_screen *screen, VTermColor colour)
+{
+    vterm_screen_convert_color_to_rgb(screen->screen, &colour);
+    return (unsigned)colour.rgb.red << 16 | (unsigned)colour.rgb.green << 8 | colour.rgb.blue;
+}
+
+void pty_screen_cell(struct pty_screen *screen, int row, int column, struct pty_cell *out)
+{
+    VTermPos place = {row, column};
+    VTermScreenCell cell;
+    size_t length = 0;
+    *out = (struct pty_cell){.columns = 1};
+    if (!vterm_screen_get_cell(screen->screen, place, &cell))
+        return;
+    for (int i = 0; i < VTERM_MAX_CHARS_PER_CELL && cell.chars[i] != 0; i++)
+        if (cell.chars[i] != (uint32_t)-1 && length + 5 < sizeof out->text)
+            length += utf8_encode(cell.chars[i], out->text + length);
+    out->columns = cell.width > 1 ? 2 : 1;
+    out->foreground = rgb(screen, cell.attrs.reverse ? cell.bg : cell.fg);
+    out->background = rgb(screen, cell.attrs.reverse ? cell.fg : cell.bg);
+    out->bold = cell.attrs.bold;
+    out->italic = cell.attrs.italic;
+    out->underline = cell.attrs.underline != 0;
+}
+
 const struct pty_state *pty_screen_state(const struct pty_screen *screen)
 {
     return &screen->state;

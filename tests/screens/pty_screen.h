@@ -54,6 +54,15 @@ void pty_screen_cursor(struct pty_screen *screen, int *row, int *column);
 /* Foreground as 0xrrggbb, of the cell. */
 unsigned pty_screen_colour(struct pty_screen *screen, int row, int column);
 
+/* One cell as it is to be drawn: colours resolved, reverse video carried out. */
+struct pty_cell {
+    char text[64];                   /* UTF-8; "" for an empty one */
+    int columns;                     /* 2: the next cell is the rest of it */
+    unsigned foreground, background; /* 0xrrggbb */
+    bool bold, italic, underline;
+};
+void pty_screen_cell(struct pty_screen *screen, int row, int column, struct pty_cell *cell);
+
 /* What the child did to the terminal. */
 struct pty_state {
     char title[128];
