@@ -576,7 +576,6 @@ void flow_map(struct flow *flow, size_t first, const char *message, size_t raw_s
         flow->lines[j].raw = frame ? raw_end : start;
         flow->lines[j].raw_end = raw_end;
     }
-    flow->last_raw = raw_end > flow->last_raw ? raw_end : flow->last_raw;
 }
 
 size_t flow_line_at(const struct flow *flow, size_t raw)

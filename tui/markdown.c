@@ -71,7 +71,11 @@ void markdown_gap(struct flow *flow, const char *message, size_t raw, bool alway
 {
     if (flow->line_count == 0)
         return;
-    if (always || (raw > flow->last_raw && empty_line_in(message, flow->last_raw, raw)))
+    enum flow_kind last = flow->lines[flow->line_count - 1].kind;
+    if (last == FLOW_BLANK)
+        return;
+    if (always || last == FLOW_CODE || last == FLOW_TABLE || last == FLOW_RULE ||
+        (raw > flow->last_raw && empty_line_in(message, flow->last_raw, raw)))
         flow_blank(flow);
 }
 
@@ -368,7 +372,7 @@ static void open_item(struct reader *reader, const MD_BLOCK_LI_DETAIL *detail)
     size_t depth = reader->list_depth > 0 ? reader->list_depth - 1 : 0;
     struct list *list = &reader->lists[depth < LISTS_OPEN_MAX ? depth : LISTS_OPEN_MAX - 1];
     if (detail->is_task)
-        snprintf(first, sizeof first, "%s ", detail->task_mark == ' ' ? "☐" : "☑");
+        snprintf(first, sizeof first, "%s ", detail->task_mark == ' ' ? "☐" : "✓");
     else if (list->ordered)
         snprintf(first, sizeof first, "%u%c ", list->next++, list->delimiter);
     else
@@ -591,7 +595,6 @@ void markdown_add(struct flow *flow, const char *message, size_t start, size_t e
     size_t size = end - start;
     if (is_white(message + start, size))
         return;
-    reader.gap_always = flow->line_count > 0 && flow->lines[flow->line_count - 1].kind == FLOW_CODE;
     if (!unfinished || !markdown_close_inline(message + start, size, &closed, &reader.size))
         strbuf_add(&closed, message + start, size);
     hide_returns(&closed);

@@ -65,7 +65,7 @@ static void blocks_are_shown(void **state)
         {"a\n## Sub\nb", 40, "a\n\nSub\nb\n"},
         {"- one two three\n- b\n  - c\n", 10, "• one two\n  three\n• b\n  ◦ c\n"},
         {"9. a\n10. b\n", 20, "9. a\n10. b\n"},
-        {"- [ ] a\n- [x] b\n", 20, "☐ a\n☑ b\n"},
+        {"- [ ] a\n- [x] b\n", 20, "☐ a\n✓ b\n"},
         {"> a b\n> c\n", 20, "▎ a b\n▎ c\n"},
         {"```c\nint x;\n```\n", 16, "╭─ c ──────────╮\n│ int x;       │\n╰──────────────╯\n"},
         {"a\n\n---\n\nb", 10, "a\n\n──────────\n\nb\n"},
@@ -79,6 +79,10 @@ static void blocks_are_shown(void **state)
         {"Source:\nurl: a_b_c.txt\n", 40, "Source:\nurl: a_b_c.txt\n"},
         {"[a]: http://b\n", 40, "[a]: http://b\n"},
         {"\033[31m", 40, "␛[31m\n"},
+        {"one\n\ntwo\n\nthree\n\n- a\n\nfour\n", 40, "one\n\ntwo\n\nthree\n\n• a\n\nfour\n"},
+        {"---\n\nSource: a\n", 3, "───\n\nSou\nrce\n: a\n"},
+        {"| a |\n|---|\n\n> q\n", 40, "┌───┐\n│ a │\n└───┘\n\n▎ q\n"},
+        {"- a\n\n  b\n- c\n", 40, "• a\n\n  b\n• c\n"},
         {"", 40, ""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
