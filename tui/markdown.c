@@ -233,7 +233,8 @@ static bool place(const struct reader *reader, const char *text, size_t size, si
     return true;
 }
 
-/* md4c 0.4.8 can hand out text that goes on behind the input: then it is not to be trusted. */
+/* md4c 0.4.8 looks behind an input that ends in a carriage return and hands out what is there.
+ * hide_returns keeps it from that; what goes beyond the input all the same is refused. */
 static bool is_sound(const struct reader *reader, const char *text, size_t size)
 {
     uintptr_t at = (uintptr_t)text, input = (uintptr_t)reader->input;
