@@ -21,7 +21,9 @@
 #define TEXT_COLUMNS_MAX  110   /* longer lines are hard to read */
 #define STOPPED_NOTE      "stopped · /continue goes on, /retry begins again"
 #define COUNT_PAUSE_MS    30
-#define COUNT_COST_SHARE  8 /* counting takes at most one eighth of the time */
+#define COUNT_COST_MS     8   /* a count that takes longer on this thread is put off ... */
+#define COUNT_IDLE_MS     400 /* ... until nothing was typed for so long */
+#define COUNT_COST_SHARE  8   /* counting takes at most one eighth of the time */
 
 static const struct pane_ops chat_ops;
 
@@ -396,6 +398,7 @@ static void pane_input(struct pane *base, const struct input_token *token)
     } else if (!pane->reading) {
         type(pane, token->bytes, token->length);
     }
+    pane->typed_ms = app_now_ms();
     if (composer_version() != pane->counted_version)
         pane->chat->gauge.counted = false;
 }
@@ -480,7 +483,11 @@ static int pane_timeout(const struct pane *base, uint64_t now_ms)
     const struct pane_chat *pane = self(base);
     if (!pane->focused || composer_version() == pane->counted_version)
         return -1;
-    return pane->count_due_ms > now_ms ? (int)(pane->count_due_ms - now_ms) : 0;
+    uint64_t due = pane->count_due_ms;
+    /* Where a count would be felt it waits for a pause in the typing. */
+    if (pane->count_waits && pane->typed_ms + COUNT_IDLE_MS > due)
+        due = pane->typed_ms + COUNT_IDLE_MS;
+    return due > now_ms ? (int)(due - now_ms) : 0;
 }
 
 static void pane_tick(struct pane *base, uint64_t now_ms)
@@ -497,6 +504,7 @@ static void pane_tick(struct pane *base, uint64_t now_ms)
     strbuf_free(&draft);
     uint64_t cost = app_now_ms() - now_ms;
     pane->count_due_ms = now_ms + COUNT_PAUSE_MS + cost * COUNT_COST_SHARE;
+    pane->count_waits = cost >= COUNT_COST_MS;
     app_redraw(pane->app, false);
 }
 

@@ -34,10 +34,11 @@ struct pane_chat {
     struct composer_draft aside; /* what was typed before an edit began */
     struct rect body;            /* of the transcript, from the pane's corner, as last drawn */
     int deleted;                 /* the message deleted last; -1: none */
-    /* The draft's count: which version it is of, when the next is due, how long one takes. */
+    /* The draft's count: which version it is of, when the next is due. */
     unsigned long counted_version;
     uint64_t count_due_ms;
-    double count_cost_ms;
+    uint64_t typed_ms; /* when the last key came */
+    bool count_waits;  /* counts take long: not while one types */
 };
 
 /* A chat of its own on the app's generator. */

@@ -9,7 +9,7 @@
 
 #define GUTTER_COLUMNS 3
 #define NARROW_COLUMNS 40 /* below, the gutter is one column smaller */
-#define CODE_HINT      " c copies "
+#define CODE_HINT      " Y copies "
 
 /* How each kind looks. `mark` stands in the gutter of the first row, or of every row. */
 static const struct {
