@@ -12,7 +12,7 @@ static void add_row(struct layout *layout, size_t start, size_t end)
         layout->capacity = layout->capacity ? layout->capacity * 2 : 8;
         layout->rows = xreallocarray(layout->rows, layout->capacity, sizeof *layout->rows);
     }
-    layout->rows[layout->count++] = (struct wrap_line){start, end, WRAP_TEXT, 0};
+    layout->rows[layout->count++] = (struct wrap_line){start, end};
 }
 
 /* Adds a line's rows; returns the index of the first. */
