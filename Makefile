@@ -2,6 +2,7 @@
 #
 #   make            build/airo            make run [ARGS=...]   install what is missing, build, start
 #   make test       every test            make deps             install what is missing (apt)
+#   make screens    the golden screens, written anew
 #   make asan tsan  the tests, sanitised  make lint             format, static checks, include direction
 #   make eval       Vaquita's accuracy    make bench            speed on 13B shapes, random weights
 #   make pictures   those of the README, from the running program
@@ -51,7 +52,7 @@ SAY  = @printf '  %-4s %s\n' $(1) $(2)
 endif
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: all deps run test check asan tsan lint format eval bench pictures install uninstall clean includes
+.PHONY: all deps run test check screens asan tsan lint format eval bench pictures install uninstall clean includes
 all: $(BUILD)/airo
 .DELETE_ON_ERROR:
 
@@ -103,6 +104,12 @@ test: deps
 
 check: $(BUILD)/airo $(UNIT_BIN) $(BENCH_BIN) includes
 	@AIRO_BUILD=$(BUILD) sh tests/run.sh $(UNIT_BIN)
+
+# Writes the golden screens anew; look at what changed before it is committed.
+SCREEN_BIN := $(filter $(BUILD)/tests/screens/%,$(UNIT_BIN))
+screens: $(SCREEN_BIN)
+	@AIRO_BUILD=$(BUILD) AIRO_REFRESH=1 sh tests/run.sh $(SCREEN_BIN)
+	@git --no-pager diff --stat -- tests/screens/golden
 
 asan:
 	@ASAN_OPTIONS=allocator_may_return_null=1 TEST_TIMEOUT=1800 \

@@ -411,8 +411,9 @@ static void pane_focus(struct pane *base, bool focused)
         composer_load(&pane->draft);
     else
         composer_store(&pane->draft);
+    /* What has been counted stays so; what is due is still due. */
     if (focused)
-        pane->counted_version = composer_version();
+        pane->counted_version = composer_version() - !pane->chat->gauge.counted;
 }
 
 /* --- events ---------------------------------------------------------------------------------- */

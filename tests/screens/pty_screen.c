@@ -18,7 +18,7 @@
 #include "engine/base/alloc.h"
 #include "engine/base/utf8.h"
 
-#define DEADLINE_MS 30000
+#define DEADLINE_MS 30000 /* AIRO_DEADLINE_MS says less while one works on a test */
 #define SYNC_QUERY  "\033[?2026$p"
 #define SYNC_ANSWER "\033[?2026;2$y"
 #define FRAME_BEGIN "\033[?2026h"
@@ -48,6 +48,12 @@ static int64_t now_ms(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int64_t deadline_ms(void)
+{
+    const char *wanted = getenv("AIRO_DEADLINE_MS");
+    return wanted != NULL ? atoll(wanted) : DEADLINE_MS;
 }
 
 /* --- the terminal ---------------------------------------------------------------------------- */
@@ -186,7 +192,7 @@ void pty_screen_free(struct pty_screen *screen)
 /* Takes output in while the child does not read, so that neither waits for the other. */
 void pty_screen_send(struct pty_screen *screen, const char *bytes, size_t length)
 {
-    int64_t deadline = now_ms() + DEADLINE_MS;
+    int64_t deadline = now_ms() + deadline_ms();
     while (length > 0 && now_ms() < deadline) {
         struct pollfd fd = {.fd = screen->fd, .events = POLLIN | POLLOUT};
         poll(&fd, 1, 100);
@@ -268,7 +274,7 @@ static bool between_frames(const struct pty_screen *screen)
 bool pty_screen_wait(struct pty_screen *screen, bool (*condition)(struct pty_screen *, void *),
                      void *user)
 {
-    int64_t deadline = now_ms() + DEADLINE_MS;
+    int64_t deadline = now_ms() + deadline_ms();
     bool open = true;
     pty_screen_pump(screen, 0);
     while (!between_frames(screen) || !condition(screen, user)) {
@@ -312,7 +318,7 @@ bool pty_screen_wait_no_text(struct pty_screen *screen, const char *text)
 
 int pty_screen_wait_exit(struct pty_screen *screen)
 {
-    int64_t deadline = now_ms() + DEADLINE_MS;
+    int64_t deadline = now_ms() + deadline_ms();
     while (!screen->reaped && now_ms() < deadline) {
         bool open = pty_screen_pump(screen, 20);
         screen->reaped = waitpid(screen->child, &screen->status, WNOHANG) == screen->child;
