@@ -15,6 +15,7 @@ const struct action_table action_tables[CONTEXTS] = {
     [CONTEXT_ANYWHERE] = {"Everywhere", actions_anywhere},
     [CONTEXT_COMPOSER] = {"While typing", actions_composer},
     [CONTEXT_TRANSCRIPT] = {"In the transcript", actions_transcript},
+    [CONTEXT_CHATS] = {"In the list of chats", actions_chats},
     [CONTEXT_OVERLAY] = {"In a list or a question", actions_overlay},
 };
 

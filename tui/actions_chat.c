@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tui/actions.h"
+#include "tui/chats.h"
 #include "tui/commands.h"
 #include "tui/composer.h"
 #include "tui/pane_chat.h"
@@ -128,6 +129,16 @@ const struct action actions_composer[] = {
     {"retry", "/retry", NULL, NULL, "another reply to the last message", command_retry},
     {"continue", "/continue", NULL, NULL, "more of the last reply", command_continue},
     {"new", "/new", NULL, NULL, "begin a new chat", command_new},
+    {"find", "/find", "TEXT", NULL, "look for words in all chats", command_find},
+    {"rename", "/rename", "[TITLE]", NULL, "give this chat another title", command_rename},
+    {"duplicate", "/duplicate", NULL, NULL, "a copy of this chat", command_duplicate},
+    {"delete", "/delete", NULL, NULL, "delete this chat; /undelete brings it back", command_delete},
+    {"undelete", "/undelete", NULL, NULL, "bring back the chat that was deleted last",
+     command_undelete},
+    {"export", "/export", "[FILE]", NULL, "write this chat to a new .md or .json file",
+     command_export},
+    {"import", "/import", "[FILE]", NULL, "a chat from a .json file that was exported",
+     command_import},
     {"save", "/save", "FILE", NULL, "write the chat to a new file", command_save},
     {"set", "/set", "[NAME VALUE]", NULL, "list or change how replies are made", command_set},
     {"system", "/system", "[TEXT]", NULL, "show or change the system line", command_system},

@@ -11,6 +11,7 @@
 #include "engine/base/alloc.h"
 #include "tui/actions.h"
 #include "tui/bindings.h"
+#include "tui/chats.h"
 #include "tui/clipboard.h"
 #include "tui/composer.h"
 #include "tui/input.h"
@@ -255,6 +256,9 @@ static int open_workspace(struct app *app, struct error *error)
         return -1;
     workspace_begin(app->workspace, chat);
     pane_kinds_begin(app);
+    library_purge(&app->library, app->options->settings->purge_days);
+    if (strcmp(app->options->settings->start, "last") == 0)
+        chats_open_last(app);
     if (composer != 0)
         workspace_flash(app->workspace, STYLE_WARN, "%s", notice.message);
     if (app->library.problem.code != ERROR_NONE)

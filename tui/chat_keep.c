@@ -21,7 +21,7 @@ static void create(struct chat *chat)
         scene_write(chat->scene, &scene);
     chat_title(chat, &title);
     struct store_chat stored = {
-        .fields = {[STORE_TITLE] = (char *)(uintptr_t)strbuf_text(&title),
+        .fields = {[STORE_TITLE] = title.length > 0 ? title.data : NULL,
                    [STORE_TEMPLATE] = (char *)(uintptr_t)chat_template_name(chat->template),
                    [STORE_SYSTEM] = chat->system,
                    [STORE_SCENE] = scene.length > 0 ? scene.data : NULL,
@@ -38,12 +38,24 @@ void chat_keep_tip(struct chat *chat)
         chat->change = writer_set_tip(writer_of(chat), chat->row, chat->conversation);
 }
 
+/* Of a chat that was only a draft when it came into the library. */
+static void keep_first_title(struct chat *chat)
+{
+    struct strbuf title = {0};
+    chat_title(chat, &title);
+    if (title.length > 0)
+        writer_set(writer_of(chat), chat->row, STORE_TITLE, title.data);
+    strbuf_free(&title);
+}
+
 void chat_keep_message(struct chat *chat, struct message *message)
 {
     if (writer_of(chat) == NULL)
         return;
     if (chat->row == 0)
         create(chat);
+    else if (chat->title == NULL && message->stored == 0 && message->parent < 0)
+        keep_first_title(chat);
     chat->change = writer_save_message(writer_of(chat), chat->row, chat->conversation, message);
     if (message != chat->reply)
         chat_keep_tip(chat);
@@ -76,6 +88,22 @@ void chat_keep_draft(struct chat *chat, const char *draft)
 {
     if (writer_of(chat) != NULL && chat->row != 0)
         writer_set(writer_of(chat), chat->row, STORE_DRAFT, draft[0] != '\0' ? draft : NULL);
+}
+
+void chat_keep_new_draft(struct chat *chat, const char *draft)
+{
+    if (writer_of(chat) == NULL || chat->row != 0)
+        return;
+    create(chat);
+    chat_keep_documents(chat);
+    chat_keep_draft(chat, draft);
+}
+
+void chat_drop_empty(struct chat *chat)
+{
+    if (writer_of(chat) != NULL && chat->row != 0 && chat->conversation->count == 0 &&
+        chat->attached.count == 0 && chat->scene == NULL)
+        writer_set_deleted(writer_of(chat), chat->row, true);
 }
 
 bool chat_is_saved(const struct chat *chat)

@@ -14,4 +14,9 @@ void chat_keep_tip(struct chat *chat);
 /* NULL: not set. A chat that is not in the library yet takes it along when it is created. */
 void chat_keep_field(struct chat *chat, enum store_field field, const char *value);
 
+/* A new chat comes into the library because of what is typed in it, without a message. */
+void chat_keep_new_draft(struct chat *chat, const char *draft);
+/* A chat that was only a draft, and has none any more, leaves the list. */
+void chat_drop_empty(struct chat *chat);
+
 #endif

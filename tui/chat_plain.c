@@ -4,13 +4,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "engine/base/alloc.h"
 #include "tui/actions.h"
+#include "tui/age.h"
 #include "tui/chat.h"
 #include "tui/chat_documents.h"
 #include "tui/command.h"
 #include "tui/commands.h"
+#include "tui/library.h"
 #include "tui/model_session.h"
 #include "tui/suggest.h"
 
@@ -18,8 +22,11 @@ struct plain {
     struct settings *settings;
     struct model_session session;
     struct chat *chat;
-    struct strbuf input; /* read, not yet used */
-    size_t searched;     /* of it, without a newline */
+    struct library library;
+    struct store_list listed; /* what the numbers of /open mean */
+    bool told;                /* that chats are not saved */
+    struct strbuf input;      /* read, not yet used */
+    size_t searched;          /* of it, without a newline */
     bool ended;
 };
 
@@ -47,6 +54,21 @@ static void take_event(void *user, const struct event *event)
     chat_event(plain->chat, event, &message);
 }
 
+/* Says once that what was written is not on the disk, and why; and when it is, after all. */
+static void check_saving(struct plain *plain)
+{
+    const struct error *problem = &plain->library.status.problem;
+    if (plain->library.writer == NULL)
+        return;
+    library_poll(&plain->library);
+    bool wrong = problem->code != ERROR_NONE;
+    if (wrong && !plain->told)
+        command_note("not saved yet: %s", problem->message);
+    else if (!wrong && plain->told)
+        command_note("everything is saved");
+    plain->told = wrong;
+}
+
 /* The reply that has been started, to its end. */
 static void run_reply(struct plain *plain, struct prompt_notes *notes)
 {
@@ -68,6 +90,7 @@ static void run_reply(struct plain *plain, struct prompt_notes *notes)
     }
     if (plain->chat->unanswered != NULL)
         command_note("not answered; /retry sends it again");
+    check_saving(plain);
     plain->session.interrupted = false; /* it stopped the reply, not the chat */
 }
 
@@ -141,6 +164,104 @@ static void do_new(struct plain *plain, const char *argument)
     chat_reset(plain->chat);
 }
 
+/* --- the library ----------------------------------------------------------------------------- */
+
+#define LISTED_MAX 20
+
+static bool is_kept(const struct plain *plain)
+{
+    const struct error *problem = &plain->library.problem;
+    if (plain->library.store == NULL)
+        command_note("chats are not kept: %s", problem->message);
+    return plain->library.store != NULL;
+}
+
+static bool read_list(struct plain *plain)
+{
+    struct error error;
+    struct store_list list;
+    if (!is_kept(plain))
+        return false;
+    if (store_list(plain->library.store, false, &list, &error) != 0) {
+        complain(&error);
+        return false;
+    }
+    store_list_free(&plain->listed);
+    plain->listed = list;
+    return true;
+}
+
+static void do_chats(struct plain *plain, const char *argument)
+{
+    bool all = strcmp(argument, "all") == 0;
+    if (!read_list(plain))
+        return;
+    size_t count = plain->listed.count;
+    if (count == 0)
+        command_note("no chats yet");
+    for (size_t i = 0; i < count && (all || i < LISTED_MAX); i++) {
+        const struct store_entry *entry = &plain->listed.items[i];
+        char age[AGE_BYTES];
+        command_note("%3zu  %-*s  %s (%zu)%s", i + 1, AGE_COLUMNS,
+                     age_text(age, entry->updated, (int64_t)time(NULL)),
+                     entry->title != NULL ? entry->title : "Untitled", entry->messages,
+                     entry->id == plain->chat->row ? ", open" : "");
+    }
+    if (!all && count > LISTED_MAX)
+        command_note("and %zu older ones: /chats all", count - LISTED_MAX);
+}
+
+/* The last messages of the chat, so that one knows where one is. */
+static void print_tail(const struct plain *plain)
+{
+    const struct conversation *conversation = plain->chat->conversation;
+    int *ids = xcalloc(conversation->count + 1, sizeof *ids);
+    size_t count = conversation_path(conversation, ids);
+    for (size_t i = count > 2 ? count - 2 : 0; i < count; i++) {
+        const struct message *message = conversation->items[ids[i]];
+        command_print(message->role == ROLE_USER ? "> " : "", message->role == ROLE_USER ? 2 : 0);
+        command_print(strbuf_text(&message->text), message->text.length);
+        command_print("\n", 1);
+    }
+    free(ids);
+}
+
+static void open_row(struct plain *plain, int64_t row)
+{
+    struct error error;
+    struct strbuf title = {0};
+    char *draft;
+    if (chat_load(plain->chat, row, &draft, &error) != 0) {
+        complain(&error);
+        return;
+    }
+    chat_title(plain->chat, &title);
+    command_note("open: %s", title.length > 0 ? title.data : "Untitled");
+    print_tail(plain);
+    if (draft != NULL)
+        command_note("typed there, not sent: %s", draft);
+    free(draft);
+    strbuf_free(&title);
+}
+
+static void do_open(struct plain *plain, const char *argument)
+{
+    char *end;
+    if (!is_kept(plain) || (plain->listed.count == 0 && !read_list(plain)))
+        return;
+    unsigned long number = strtoul(argument, &end, 10);
+    if (end == argument || *end != '\0' || number < 1 || number > plain->listed.count)
+        command_note("/open needs a number of /chats");
+    else
+        open_row(plain, plain->listed.items[number - 1].id);
+}
+
+static void open_last(struct plain *plain)
+{
+    if (plain->library.store != NULL && read_list(plain) && plain->listed.count > 0)
+        open_row(plain, plain->listed.items[0].id);
+}
+
 static void do_save(struct plain *plain, const char *argument)
 {
     struct error error;
@@ -176,14 +297,26 @@ static void do_quit(struct plain *plain, const char *argument)
 
 static void do_help(struct plain *plain, const char *argument);
 
-/* Those of actions_table that need no screen. */
+/* Those of the screen's tables that need none, and some that are otherwise here. */
 static const struct {
     const char *name;
     void (*run)(struct plain *plain, const char *argument);
-} commands[] = {{"/help", do_help},     {"/doc", do_doc},     {"/docs", do_docs},
-                {"/undoc", do_undoc},   {"/retry", do_retry}, {"/continue", do_continue},
-                {"/new", do_new},       {"/save", do_save},   {"/set", do_set},
-                {"/system", do_system}, {"/quit", do_quit}};
+    const char *argument, *help; /* help NULL: as in the table */
+} commands[] = {
+    {"/help", do_help, NULL, "show this help"},
+    {"/doc", do_doc, NULL, NULL},
+    {"/docs", do_docs, NULL, "list what is attached"},
+    {"/undoc", do_undoc, NULL, NULL},
+    {"/retry", do_retry, NULL, NULL},
+    {"/continue", do_continue, NULL, NULL},
+    {"/new", do_new, NULL, NULL},
+    {"/chats", do_chats, "[all]", "list the chats that are kept, with numbers"},
+    {"/open", do_open, "N", "open the chat of this number, and go on with it"},
+    {"/save", do_save, NULL, NULL},
+    {"/set", do_set, NULL, NULL},
+    {"/system", do_system, NULL, NULL},
+    {"/quit", do_quit, NULL, NULL},
+};
 #define COMMANDS (sizeof commands / sizeof commands[0])
 
 static void do_help(struct plain *plain, const char *argument)
@@ -193,12 +326,15 @@ static void do_help(struct plain *plain, const char *argument)
     for (size_t i = 0; i < COMMANDS; i++) {
         const struct action *action = actions_find_command(commands[i].name);
         char trigger[64];
-        if (action == NULL)
+        bool own = commands[i].help != NULL;
+        if (!own && action == NULL)
             continue;
-        snprintf(trigger, sizeof trigger, "%s %s", action->command,
-                 action->argument != NULL ? action->argument : "");
-        command_note("%-*s%s", TRANSCRIPT_NAME_COLUMNS, trigger, action->help);
+        const char *takes = own ? commands[i].argument : action->argument;
+        snprintf(trigger, sizeof trigger, "%s %s", commands[i].name, takes != NULL ? takes : "");
+        command_note("%-*s%s", TRANSCRIPT_NAME_COLUMNS, trigger,
+                     own ? commands[i].help : action->help);
     }
+    command_note("Chats are kept as they are in the full screen: --last opens the last one.");
 }
 
 static void run_command(struct plain *plain, const char *name, const char *argument)
@@ -284,6 +420,15 @@ static void chat_lines(struct plain *plain)
     strbuf_free(&line);
 }
 
+static void open_library(struct plain *plain)
+{
+    char *path = store_default_path();
+    library_open(&plain->library, path);
+    if (plain->library.problem.code != ERROR_NONE)
+        command_note("chats are not kept: %s", plain->library.problem.message);
+    free(path);
+}
+
 int chat_plain_run(struct settings *settings)
 {
     struct plain plain = {.settings = settings};
@@ -292,13 +437,21 @@ int chat_plain_run(struct settings *settings)
     if (result == 0)
         result = model_session_start(&plain.session, true, &error);
     if (result == 0)
-        result = chat_open(&plain.chat, settings, plain.session.generator, NULL, 0, &error);
+        open_library(&plain);
+    if (result == 0)
+        result =
+            chat_open(&plain.chat, settings, plain.session.generator, &plain.library, 0, &error);
+    if (result == 0 && strcmp(settings->start, "last") == 0)
+        open_last(&plain);
     if (result == 0)
         chat_lines(&plain);
     int status = result != 0                 ? command_failed(&error)
                  : plain.session.interrupted ? EXIT_INTERRUPTED
                                              : EXIT_OK;
     chat_free(plain.chat);
+    if (library_close(&plain.library, &error) != 0)
+        status = command_failed(&error);
+    store_list_free(&plain.listed);
     model_session_close(&plain.session);
     strbuf_free(&plain.input);
     return status;

@@ -113,14 +113,20 @@ static int run_screen(struct settings *settings)
 
 static int run(struct settings *settings, int argc, char **argv)
 {
-    bool plain = false;
+    bool plain = false, last = false;
     const struct option *option;
     const char *value;
     int at = 1;
-    while ((option = arguments_next(argc, argv, &at, &value)) != NULL)
+    while ((option = arguments_next(argc, argv, &at, &value)) != NULL) {
         plain |= strcmp(option->name, "plain") == 0;
+        last |= strcmp(option->name, "last") == 0;
+    }
     if (at < argc)
         return command_usage("chat", "unexpected argument: %s", argv[at]);
+    if (last) {
+        free(settings->start);
+        settings->start = xstrdup("last");
+    }
     struct error error = {0};
     if (settings_take_model(settings, &error) != 0)
         return command_failed(&error);
@@ -129,7 +135,7 @@ static int run(struct settings *settings, int argc, char **argv)
 
 const struct command command_chat = {
     .name = "chat",
-    .synopsis = "chat [-m MODEL] [--plain]",
+    .synopsis = "chat [-m MODEL] [--plain] [--last]",
     .summary = "the terminal interface",
     .run = run,
 };

@@ -30,9 +30,7 @@ COMMAND(command_new)
     struct pane_chat *pane = pane_chat_of(base);
     if (refuse_while_replying(pane))
         return true;
-    transcript_clear(pane->transcript);
-    chat_reset(pane->chat);
-    pane_chat_recount(pane);
+    pane_chat_begin_new(pane);
     return true;
 }
 

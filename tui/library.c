@@ -26,6 +26,18 @@ int library_close(struct library *library, struct error *error)
     return result;
 }
 
+void library_purge(struct library *library, uint32_t days)
+{
+    struct error error; /* the next start tries again */
+    if (library->store != NULL && days > 0)
+        store_purge(library->store, (int)days, &error);
+}
+
+void library_changed(struct library *library)
+{
+    library->version++;
+}
+
 int library_fd(const struct library *library)
 {
     return library->writer != NULL ? writer_fd(library->writer) : -1;

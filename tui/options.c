@@ -31,6 +31,8 @@ const struct option options_table[] = {
     /* commands' own */
     {"plain", 0, "chat", NULL, OPTION_FLAG, NULL, NO_RANGE, NULL, 0, NULL,
      "line by line: no screen, no redraw; for a screen reader, a dumb terminal or a pipe"},
+    {"last", 0, "chat", NULL, OPTION_FLAG, NULL, NO_RANGE, NULL, 0, NULL,
+     "open the chat that was last updated"},
     {"document", 'd', "ask", NULL, OPTION_STRING, "FILE", NO_RANGE, NULL, 0, NULL,
      "a document to answer from: a file, a directory, a quoted pattern such as 'notes/**/*.md', "
      "or - for standard input; may be repeated. PDF, HTML and the like go through converters "
@@ -137,10 +139,15 @@ const struct option options_table[] = {
      "how many colours the terminal is given; auto asks it, and heeds NO_COLOR"},
     {"mouse", 0, NULL, "interface:mouse", OPTION_FLAG, NULL, NO_RANGE, NULL, AT(mouse), "yes",
      "use the mouse where the terminal has one"},
+    {"start", 0, NULL, "interface:start", OPTION_CHOICE, "CHAT", NO_RANGE, "new last", AT(start),
+     "new", "the chat to begin with: a new one, or the one that was last updated"},
     {"frame-ms", 0, NULL, "interface:frame_ms", OPTION_U32, "MS", 1, 1000, NULL, AT(frame_ms),
      "16", "the shortest time between two frames, in milliseconds"},
     {"verbose", 'v', NULL, "interface:verbose", OPTION_FLAG, NULL, NO_RANGE, NULL, AT(verbose),
      "no", "say on stderr what was loaded and how"},
+
+    {"purge-days", 0, NULL, "library:purge_days", OPTION_U32, "DAYS", 0, 36500, NULL,
+     AT(purge_days), "30", "how long deleted chats can be brought back; 0: always"},
     {0},
 };
 /* clang-format on */

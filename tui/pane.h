@@ -38,6 +38,8 @@ struct pane_ops {
     const char *kind;          /* "chat", "documents": as commands name it */
     int columns_min, rows_min; /* smaller, and the workspace hides the pane */
     int columns_wanted;        /* of a side pane; 0: shares evenly with others */
+    /* On a narrower screen the pane has all of it while it has the focus, else nothing. 0: none. */
+    int screen_columns_min;
     enum action_context (*context)(const struct pane *pane);
     /* What its header says; untrusted text is fine. */
     void (*title)(const struct pane *pane, struct strbuf *out);

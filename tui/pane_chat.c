@@ -9,6 +9,7 @@
 #include "engine/base/width.h"
 #include "tui/actions.h"
 #include "tui/chat_documents.h"
+#include "tui/chat_keep.h"
 #include "tui/composer.h"
 #include "tui/start_page.h"
 #include "tui/starters.h"
@@ -21,9 +22,10 @@
 #define TEXT_COLUMNS_MAX  110   /* longer lines are hard to read */
 #define STOPPED_NOTE      "stopped · /continue goes on, /retry begins again"
 #define COUNT_PAUSE_MS    30
-#define COUNT_COST_MS     8   /* a count that takes longer on this thread is put off ... */
-#define COUNT_IDLE_MS     400 /* ... until nothing was typed for so long */
-#define COUNT_COST_SHARE  8   /* counting takes at most one eighth of the time */
+#define COUNT_COST_MS     8    /* a count that takes longer on this thread is put off ... */
+#define COUNT_IDLE_MS     400  /* ... until nothing was typed for so long */
+#define COUNT_COST_SHARE  8    /* counting takes at most one eighth of the time */
+#define DRAFT_PAUSE_MS    2000 /* after the last key, until the draft is saved */
 
 static const struct pane_ops chat_ops;
 
@@ -332,12 +334,65 @@ static bool is_blank(const char *text)
     return text[strspn(text, " \t\n")] == '\0';
 }
 
+/* --- the draft on disk ----------------------------------------------------------------------- */
+
+static void put_draft(const struct pane_chat *pane, struct strbuf *out)
+{
+    if (pane->editing >= 0) { /* what is typed is an edit; the draft lies aside */
+        strbuf_puts(out, pane->aside.text != NULL ? pane->aside.text : "");
+        return;
+    }
+    const struct composer_draft *draft = &pane->draft;
+    if (pane->focused)
+        composer_text(out);
+    else if (draft->text != NULL)
+        paste_unfold(&draft->pastes, draft->text, strlen(draft->text), false, out);
+}
+
+static void keep_draft(struct pane_chat *pane)
+{
+    struct strbuf text = {0};
+    put_draft(pane, &text);
+    chat_keep_draft(pane->chat, strbuf_text(&text));
+    pane->draft_kept = text.length > 0;
+    pane->kept_version = composer_version();
+    strbuf_free(&text);
+}
+
+/* The pane leaves its chat. What is typed in a new one makes it one of the library. */
+static void leave_chat(struct pane_chat *pane)
+{
+    struct strbuf text = {0};
+    for (const struct queued *queued = pane->queue; queued != NULL; queued = queued->next)
+        strbuf_printf(&text, "%s\n", queued->text);
+    put_draft(pane, &text);
+    const char *typed = strbuf_text(&text);
+    bool blank = is_blank(typed);
+    bool typed_by_hand = pane->starter < 0 && typed[0] != '/';
+    if (pane->chat->row != 0 && (!blank || pane->draft_kept))
+        chat_keep_draft(pane->chat, typed);
+    else if (!blank && typed_by_hand && pane->chat->conversation->count == 0)
+        chat_keep_new_draft(pane->chat, typed);
+    if (blank)
+        chat_drop_empty(pane->chat);
+    strbuf_free(&text);
+}
+
+static int draft_wait(const struct pane_chat *pane, uint64_t now_ms)
+{
+    if (!pane->focused || pane->chat->row == 0 || composer_version() == pane->kept_version)
+        return -1;
+    return pane->draft_due_ms > now_ms ? (int)(pane->draft_due_ms - now_ms) : 0;
+}
+
 static void accept_line(struct pane_chat *pane, const char *text)
 {
     if (is_blank(text))
         return;
     composer_add_history(text);
     pane->starter = -1;
+    if (pane->draft_kept)
+        keep_draft(pane); /* it is a draft no longer */
     if (pane->editing >= 0) {
         accept_edit(pane, text);
         return;
@@ -401,19 +456,24 @@ static void pane_input(struct pane *base, const struct input_token *token)
     pane->typed_ms = app_now_ms();
     if (composer_version() != pane->counted_version)
         pane->chat->gauge.counted = false;
+    pane->draft_due_ms = app_now_ms() + DRAFT_PAUSE_MS;
 }
 
 static void pane_focus(struct pane *base, bool focused)
 {
     struct pane_chat *pane = self(base);
+    if (!focused && draft_wait(pane, 0) >= 0)
+        keep_draft(pane);
     pane->focused = focused;
     if (focused)
         composer_load(&pane->draft);
     else
         composer_store(&pane->draft);
     /* What has been counted stays so; what is due is still due. */
-    if (focused)
-        pane->counted_version = composer_version() - !pane->chat->gauge.counted;
+    if (!focused)
+        return;
+    pane->counted_version = composer_version() - !pane->chat->gauge.counted;
+    pane->kept_version = composer_version();
 }
 
 /* --- events ---------------------------------------------------------------------------------- */
@@ -479,9 +539,8 @@ static void pane_event(struct pane *base, const struct event *event)
 
 /* --- the draft's count ----------------------------------------------------------------------- */
 
-static int pane_timeout(const struct pane *base, uint64_t now_ms)
+static int count_wait(const struct pane_chat *pane, uint64_t now_ms)
 {
-    const struct pane_chat *pane = self(base);
     if (!pane->focused || composer_version() == pane->counted_version)
         return -1;
     uint64_t due = pane->count_due_ms;
@@ -491,12 +550,20 @@ static int pane_timeout(const struct pane *base, uint64_t now_ms)
     return due > now_ms ? (int)(due - now_ms) : 0;
 }
 
+static int pane_timeout(const struct pane *base, uint64_t now_ms)
+{
+    int count = count_wait(self(base), now_ms), draft = draft_wait(self(base), now_ms);
+    return count < 0 ? draft : draft < 0 || count < draft ? count : draft;
+}
+
 static void pane_tick(struct pane *base, uint64_t now_ms)
 {
     struct pane_chat *pane = self(base);
     struct strbuf draft = {0};
     struct error error;
-    if (pane_timeout(base, now_ms) != 0)
+    if (draft_wait(pane, now_ms) == 0)
+        keep_draft(pane);
+    if (count_wait(pane, now_ms) != 0)
         return;
     pane->counted_version = composer_version();
     composer_text(&draft);
@@ -624,6 +691,10 @@ static void pane_draw(struct pane *base, struct terminal *terminal, const struct
 static void pane_free(struct pane *base)
 {
     struct pane_chat *pane = self(base);
+    struct message *reply = pane->chat->reply;
+    if (reply != NULL && reply->text.length > 0)
+        chat_keep_message(pane->chat, reply); /* its last words are on the disk, too */
+    leave_chat(pane);
     transcript_free(pane->transcript);
     while (pane->queue != NULL) {
         struct queued *next = pane->queue->next;
@@ -657,13 +728,29 @@ int pane_chat_show(struct pane_chat *pane, int64_t row, struct error *error)
     char *draft;
     if (chat_is_replying(pane->chat))
         return error_set(error, ERROR_INPUT, "a reply is running here; Ctrl-C stops it");
+    leave_chat(pane);
     if (chat_load(pane->chat, row, &draft, error) != 0)
         return -1;
     pane->reading = false;
+    pane->starter = -1;
     pane_chat_refill(pane);
     pane_chat_type(pane, draft != NULL ? draft : "");
+    pane->draft_kept = draft != NULL;
+    pane->kept_version = composer_version();
     free(draft);
     return 0;
+}
+
+void pane_chat_begin_new(struct pane_chat *pane)
+{
+    leave_chat(pane);
+    transcript_clear(pane->transcript);
+    chat_reset(pane->chat);
+    pane->reading = pane->draft_kept = false;
+    pane->starter = -1;
+    pane_chat_type(pane, "");
+    pane->kept_version = composer_version();
+    pane_chat_recount(pane);
 }
 
 int pane_chat_create(struct pane **out, struct app *app, struct error *error)

@@ -39,12 +39,18 @@ struct pane_chat {
     uint64_t count_due_ms;
     uint64_t typed_ms; /* when the last key came */
     bool count_waits;  /* counts take long: not while one types */
+    /* The draft on disk: which version it is, when a newer one is due, whether there is one. */
+    unsigned long kept_version;
+    uint64_t draft_due_ms;
+    bool draft_kept;
 };
 
 /* A chat of its own on the app's generator. */
 int pane_chat_create(struct pane **out, struct app *app, struct error *error);
 /* A chat of the library in place of the one that is there (which is kept). */
 int pane_chat_show(struct pane_chat *pane, int64_t row, struct error *error);
+/* A new chat in its place; what is typed stays with the old one. No reply may run. */
+void pane_chat_begin_new(struct pane_chat *pane);
 /* The transcript anew from the path: after a change of it. */
 void pane_chat_refill(struct pane_chat *pane);
 /* The same with the view on one message, and the cursor. */

@@ -2,11 +2,14 @@
 
 #include <string.h>
 
+#include "tui/library.h"
 #include "tui/pane_chat.h"
+#include "tui/pane_chats.h"
 #include "tui/pane_help.h"
 #include "tui/workspace.h"
 
 const struct pane_kind pane_kinds[] = {
+    {"chats", SPLIT_LEFT, true, pane_chats_create},
     {"help", SPLIT_RIGHT, false, pane_help_create},
     {0},
 };
@@ -49,6 +52,6 @@ void pane_kinds_begin(struct app *app)
     struct workspace *workspace = app_workspace(app);
     struct pane *chat = &workspace_chat(workspace)->base;
     for (const struct pane_kind *kind = pane_kinds; kind->name != NULL; kind++)
-        if (kind->at_start)
+        if (kind->at_start && app_library(app)->store != NULL)
             workspace_open_beside(workspace, chat, kind->side, kind->create(app));
 }

@@ -11,7 +11,7 @@
 struct pane_kind {
     const char *name;
     enum split_side side; /* of the chat */
-    bool at_start;        /* opened with the program; narrow terminals leave it out */
+    bool at_start;        /* opened with the program where chats are kept */
     struct pane *(*create)(struct app *app);
 };
 

@@ -35,6 +35,8 @@ struct settings {
     char *theme;  /* "vaquita-dark" */
     char *colour; /* "auto", "truecolor", "256", "16", "none" */
     bool mouse;
+    char *start;         /* "new" or "last": the chat to begin with */
+    uint32_t purge_days; /* deleted chats are kept so long; 0: for good */
     uint32_t frame_ms; /* shortest time between two frames */
     bool verbose;      /* say on stderr what was loaded and how */
 

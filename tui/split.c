@@ -229,7 +229,9 @@ size_t split_layout(struct split *split, const struct rect *area, struct pane *f
     struct node *leaves[PANES_MAX], *left_out;
     size_t count = collect(split->root, leaves, 0), shown = 0;
     for (size_t i = 0; i < count; i++)
-        leaves[i]->hidden = zoom && leaves[i]->pane != focus;
+        leaves[i]->hidden =
+            leaves[i]->pane != focus && (zoom || focus->ops->screen_columns_min > area->columns ||
+                                         leaves[i]->pane->ops->screen_columns_min > area->columns);
     divide(split->root, *area);
     while (!fits(leaves, count) && (left_out = least_wanted(leaves, count, focus)) != NULL) {
         left_out->hidden = true;

@@ -174,6 +174,18 @@ const char *store_path(const struct store *store)
     return store->path;
 }
 
+int64_t store_data_version(struct store *store)
+{
+    int64_t version = 0;
+    sqlite3_stmt *row = sql_begin(store, SQL_DATA_VERSION, NULL, "");
+    if (row == NULL)
+        return 0;
+    if (sql_step(store, row, NULL) > 0)
+        version = sqlite3_column_int64(row, 0);
+    sql_done(row);
+    return version;
+}
+
 int64_t store_new_id(struct store *store, int64_t after)
 {
     return id_next(&store->ids, after);

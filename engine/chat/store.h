@@ -93,6 +93,10 @@ const char *store_path(const struct store *store);
 /* Reads the whole file: every page, every index, the search index. Takes its time. */
 int store_check(struct store *store, struct error *error);
 
+/* A number that changes when another connection, of this program or another one, has changed the
+ * file; 0 where it cannot be told. */
+int64_t store_data_version(struct store *store);
+
 /* An id for a new row, above `after` (the parent's row, or 0). */
 int64_t store_new_id(struct store *store, int64_t after);
 

@@ -80,6 +80,7 @@ static const char *const texts[SQL_COUNT] = {
                "FROM texts JOIN messages m ON m.id = texts.rowid JOIN chats c ON c.id = m.chat "
                "WHERE texts MATCH ?1 AND c.deleted_at = 0 AND m.id NOT IN (SELECT id FROM hidden)"
                ") ORDER BY part, at DESC, message DESC LIMIT ?2",
+    [SQL_DATA_VERSION] = "PRAGMA data_version",
 };
 
 /* --- ids -------------------------------------------------------------------------------------- */

@@ -38,6 +38,7 @@ enum sql {
     SQL_DOCUMENT_CLEAR,
     SQL_PAIR_INSERT,
     SQL_SEARCH,
+    SQL_DATA_VERSION,
     SQL_COUNT
 };
 
