@@ -143,7 +143,7 @@ static void tab_completes(void **state)
     struct pty_screen *screen = steps_start(24, 80, &child);
     pty_screen_type(screen, "/he\t");
     assert_true(pty_screen_wait_text(screen, "› /help"));
-    pty_screen_type(screen, CTRL_C "/re\t");
+    pty_screen_type(screen, CTRL_C "/ret\t");
     assert_true(pty_screen_wait_text(screen, "› /retry"));
     pty_screen_type(screen, CTRL_C "/do\t");
     assert_true(pty_screen_wait_text(screen, "/doc"));
