@@ -7,6 +7,7 @@
 #include "engine/base/strbuf.h"
 #include "tui/actions.h"
 #include "tui/arguments.h"
+#include "tui/bindings.h"
 #include "tui/command.h"
 #include "tui/completion_script.h"
 #include "tui/manual.h"
@@ -153,9 +154,10 @@ static int print_asked(const struct arguments *arguments)
     struct strbuf out = {0};
     if (arguments->print_man)
         return print_man();
-    if (arguments->print_config)
+    if (arguments->print_config) {
         options_config(&out);
-    else if (arguments->list != NULL)
+        bindings_config(&out);
+    } else if (arguments->list != NULL)
         completion_list(arguments->list, &out);
     else
         completion_script(arguments->print_completion, commands, COMMANDS, &out);

@@ -6,8 +6,11 @@
 #include "engine/base/alloc.h"
 #include "engine/base/width.h"
 #include "tui/actions.h"
+#include "tui/box.h"
 #include "tui/composer.h"
+#include "tui/fuzzy.h"
 #include "tui/list.h"
+#include "tui/sanitize.h"
 #include "tui/workspace.h"
 
 #define BOX_COLUMNS 76
@@ -20,8 +23,9 @@ struct overlay {
     char *title, *note;          /* placeholder or hint */
     bool is_picker;
     struct picker picker;
-    size_t *found; /* indices of the items that what is typed matches */
+    struct fuzzy_match *found; /* the items that what is typed matches, the best first */
     struct list list;
+    struct rect box, rows; /* as last drawn, from the corner of the screen */
     unsigned long version; /* of the line that `found` is of */
     struct question question;
 };
@@ -33,42 +37,56 @@ static struct overlay *self(const struct pane *pane)
 
 /* --- finding --------------------------------------------------------------------------------- */
 
-/* Every word stands somewhere in label or detail, whatever its case. */
-static bool matches(const struct picker_item *item, const char *typed)
+/* What is typed stands in the detail: a key, a date. */
+static bool in_detail(const struct picker_item *item, const char *typed)
 {
-    while (*(typed += strspn(typed, " ")) != '\0') {
-        size_t length = strcspn(typed, " ");
-        char *word = xstrndup(typed, length);
-        bool found = strcasestr(item->label, word) != NULL ||
-                     (item->detail != NULL && strcasestr(item->detail, word) != NULL);
-        free(word);
-        if (!found)
-            return false;
-        typed += length;
-    }
-    return true;
+    return typed[0] != '\0' && item->detail != NULL && strcasestr(item->detail, typed) != NULL;
+}
+
+/* Of equals the earlier comes first: whoever made the list knew why. */
+static int compare(const void *a, const void *b)
+{
+    const struct fuzzy_match *one = a, *two = b;
+    if (one->score != two->score)
+        return one->score > two->score ? -1 : 1;
+    return one->index < two->index ? -1 : one->index > two->index;
+}
+
+/* The best first; then those of which only the detail matches. */
+static size_t rank(const struct picker *picker, const char *typed, struct fuzzy_match *found)
+{
+    const char **labels = xcalloc(picker->count + 1, sizeof *labels);
+    bool *taken = xcalloc(picker->count + 1, sizeof *taken);
+    for (size_t i = 0; i < picker->count; i++)
+        labels[i] = picker->items[i].label;
+    size_t count = fuzzy_rank(typed, labels, picker->count, found);
+    qsort(found, count, sizeof *found, compare);
+    for (size_t i = 0; i < count; i++)
+        taken[found[i].index] = true;
+    for (size_t i = 0; i < picker->count; i++)
+        if (!taken[i] && in_detail(&picker->items[i], typed))
+            found[count++] = (struct fuzzy_match){.index = i};
+    free(taken);
+    free(labels);
+    return count;
 }
 
 static void preview(struct overlay *overlay)
 {
     const struct picker *picker = &overlay->picker;
     if (picker->preview != NULL && overlay->list.count > 0)
-        picker->preview(overlay->app, picker->user, overlay->found[overlay->list.selected]);
+        picker->preview(overlay->app, picker->user, overlay->found[overlay->list.selected].index);
 }
 
 static void find(struct overlay *overlay)
 {
     struct strbuf typed = {0};
-    size_t count = 0;
     if (overlay->version == composer_version())
         return;
     overlay->version = composer_version();
     composer_text(&typed);
-    for (size_t i = 0; i < overlay->picker.count; i++)
-        if (matches(&overlay->picker.items[i], strbuf_text(&typed)))
-            overlay->found[count++] = i;
+    overlay->list.count = rank(&overlay->picker, strbuf_text(&typed), overlay->found);
     strbuf_free(&typed);
-    overlay->list.count = count;
     list_select(&overlay->list, 0);
     preview(overlay);
 }
@@ -81,9 +99,40 @@ static enum action_context pane_context(const struct pane *pane)
     return CONTEXT_OVERLAY;
 }
 
+static bool inside(const struct rect *area, const struct input_mouse *mouse)
+{
+    return mouse->row >= area->row && mouse->row < area->row + area->rows &&
+           mouse->column >= area->column && mouse->column < area->column + area->columns;
+}
+
+/* A click selects, another takes it; one beside the box leaves. */
+static void click(struct overlay *overlay, const struct input_mouse *mouse)
+{
+    size_t index;
+    if (mouse->kind != MOUSE_PRESS)
+        return;
+    if (!inside(&overlay->box, mouse)) {
+        overlay_cancel(&overlay->base);
+    } else if (overlay->is_picker && inside(&overlay->rows, mouse) &&
+               list_at(&overlay->list, mouse->row - overlay->rows.row, &index)) {
+        bool again = index == overlay->list.selected;
+        list_select(&overlay->list, index);
+        if (again)
+            overlay_accept(&overlay->base);
+        else
+            preview(overlay);
+    }
+}
+
 static void pane_input(struct pane *pane, const struct input_token *token)
 {
     struct overlay *overlay = self(pane);
+    bool wheel = token->name != NULL && strncmp(token->name, "Wheel", 5) == 0;
+    if (token->kind == INPUT_MOUSE && (!wheel || !overlay->is_picker)) {
+        if (!wheel)
+            click(overlay, &token->mouse);
+        return;
+    }
     if (token->kind == INPUT_PASTE)
         composer_paste(token->bytes, token->length);
     else if (overlay->is_picker && token->name != NULL &&
@@ -116,7 +165,7 @@ void overlay_accept(struct pane *pane)
     if (overlay->is_picker)
         find(overlay);
     size_t picked = overlay->is_picker && overlay->list.count > 0
-                        ? overlay->found[overlay->list.selected]
+                        ? overlay->found[overlay->list.selected].index
                         : overlay->picker.count;
     composer_text(&text);
     close_overlay(overlay); /* freed later: when the key has been dealt with */
@@ -156,25 +205,6 @@ const struct action actions_overlay[] = {
 
 /* --- drawing --------------------------------------------------------------------------------- */
 
-static void frame(struct terminal *terminal, const struct rect *box, const char *title)
-{
-    int across = box->columns - 2;
-    for (int row = 0; row < box->rows; row++) {
-        bool top = row == 0, bottom = row == box->rows - 1;
-        terminal_puts(terminal, box, row, 0, STYLE_BORDER_FOCUS, top ? "╭" : bottom ? "╰" : "│");
-        terminal_repeat(terminal, box, row, 1, top || bottom ? STYLE_BORDER_FOCUS : STYLE_TEXT,
-                        top || bottom ? "─" : " ", across);
-        terminal_puts(terminal, box, row, box->columns - 1, STYLE_BORDER_FOCUS,
-                      top      ? "╮"
-                      : bottom ? "╯"
-                               : "│");
-    }
-    int at = 2;
-    at += terminal_puts(terminal, box, 0, at, STYLE_TEXT, " ");
-    at += terminal_puts(terminal, box, 0, at, STYLE_ACCENT, title);
-    terminal_puts(terminal, box, 0, at, STYLE_TEXT, " ");
-}
-
 static struct rect box_in(const struct rect *area, int rows)
 {
     int columns = area->columns - 4 < BOX_COLUMNS ? area->columns - 4 : BOX_COLUMNS;
@@ -186,37 +216,87 @@ static struct rect box_in(const struct rect *area, int rows)
                          area->column + (area->columns - columns) / 2, rows, columns};
 }
 
+/* The box, blank but for its frame. */
+static void draw_box(struct overlay *overlay, struct terminal *terminal, const struct rect *area,
+                     struct rect box)
+{
+    overlay->box = box;
+    overlay->box.row -= area->row;
+    overlay->box.column -= area->column;
+    box_fill(terminal, &box, STYLE_TEXT);
+    box_draw(terminal, &box, STYLE_BORDER_FOCUS, STYLE_ACCENT, overlay->title);
+    terminal_puts(terminal, &box, 1, 2, STYLE_USER_MARK, "›");
+}
+
+/* The letters that were found, over the label that is drawn already. */
+static void draw_matches(const struct fuzzy_match *match, const char *label,
+                         struct terminal *terminal, const struct rect *row)
+{
+    size_t length = strlen(label);
+    for (size_t i = 0; i < match->count; i++) {
+        size_t at = match->positions[i];
+        if (at < length)
+            terminal_put(terminal, row, 0, 1 + text_columns(label, at), STYLE_MATCH, label + at,
+                         grapheme_next(label + at, length - at));
+    }
+}
+
 static void draw_item(void *user, size_t index, bool selected, struct terminal *terminal,
                       const struct rect *row)
 {
     const struct overlay *overlay = user;
-    const struct picker_item *item = &overlay->picker.items[overlay->found[index]];
+    const struct fuzzy_match *match = &overlay->found[index];
+    const struct picker_item *item = &overlay->picker.items[match->index];
     const char *detail = item->detail != NULL ? item->detail : "";
     int columns = text_columns(detail, strlen(detail));
+    bool both = columns > 0 && columns + 12 < row->columns;
     if (selected)
         terminal_repeat(terminal, row, 0, 0, STYLE_LIST_SELECTED, " ", row->columns);
     struct rect left = *row;
-    if (columns + 12 < row->columns)
-        left.columns -= columns + 2;
-    terminal_puts(terminal, &left, 0, 1, selected ? STYLE_LIST_SELECTED : STYLE_TEXT, item->label);
-    if (columns + 12 < row->columns)
+    if (both)
+        left.columns -= columns + 3;
+    int shown = terminal_puts(terminal, &left, 0, 1, selected ? STYLE_LIST_SELECTED : STYLE_TEXT,
+                              item->label);
+    draw_matches(match, item->label, terminal, &left);
+    if (shown < text_columns(item->label, strlen(item->label)) && left.columns > 0)
+        terminal_puts(terminal, &left, 0, left.columns - 1,
+                      selected ? STYLE_LIST_SELECTED : STYLE_DIM, "…");
+    if (both)
         terminal_puts(terminal, row, 0, row->columns - columns - 1,
                       selected ? STYLE_LIST_SELECTED : STYLE_LIST_DIM, detail);
+}
+
+/* How many there are, at the right end of the lower line. */
+static void draw_count(const struct overlay *overlay, struct terminal *terminal,
+                       const struct rect *box)
+{
+    char *words = xasprintf(" %zu of %zu ", overlay->list.count, overlay->picker.count);
+    int columns = (int)strlen(words);
+    if (columns + 6 < box->columns)
+        terminal_puts(terminal, box, box->rows - 1, box->columns - columns - 2, STYLE_DIM, words);
+    free(words);
 }
 
 static void draw_picker(struct overlay *overlay, struct terminal *terminal, const struct rect *area)
 {
     int wanted = (int)overlay->picker.count + 4;
     struct rect box = box_in(area, wanted < BOX_ROWS ? wanted : BOX_ROWS);
-    frame(terminal, &box, overlay->title);
     struct rect line = {box.row + 1, box.column + 4, 1, box.columns - 6};
     struct rect list = {box.row + 3, box.column + 1, box.rows - 4, box.columns - 2};
-    terminal_puts(terminal, &box, 1, 2, STYLE_USER_MARK, "›");
-    terminal_repeat(terminal, &box, 2, 1, STYLE_RULE, "─", box.columns - 2);
+    draw_box(overlay, terminal, area, box);
+    overlay->rows = list;
+    overlay->rows.row -= area->row;
+    overlay->rows.column -= area->column;
+    if (box.rows > 2) {
+        terminal_puts(terminal, &box, 2, 0, STYLE_BORDER_FOCUS, "├");
+        terminal_repeat(terminal, &box, 2, 1, STYLE_BORDER_FOCUS, "─", box.columns - 2);
+        terminal_puts(terminal, &box, 2, box.columns - 1, STYLE_BORDER_FOCUS, "┤");
+    }
     find(overlay);
     list_draw(&overlay->list, terminal, &list, draw_item, overlay);
-    if (overlay->list.count == 0)
+    if (overlay->list.count == 0 && list.rows > 0)
         terminal_puts(terminal, &list, 0, 1, STYLE_DIM, "nothing matches");
+    draw_count(overlay, terminal, &box);
     composer_draw(terminal, &line, overlay->note);
 }
 
@@ -227,9 +307,8 @@ static void draw_question(struct overlay *overlay, struct terminal *terminal,
     rows = rows < 1 ? 1 : rows > 8 ? 8 : rows;
     bool hint = overlay->note[0] != '\0';
     struct rect box = box_in(area, rows + 2 + hint);
-    frame(terminal, &box, overlay->title);
     struct rect line = {box.row + 1, box.column + 4, rows, box.columns - 6};
-    terminal_puts(terminal, &box, 1, 2, STYLE_USER_MARK, "›");
+    draw_box(overlay, terminal, area, box);
     if (hint)
         terminal_puts(terminal, &box, box.rows - 2, 4, STYLE_DIM, overlay->note);
     composer_draw(terminal, &line, "");
@@ -293,11 +372,21 @@ static struct overlay *create(struct app *app, const char *title, const char *no
     return overlay;
 }
 
+static void make_harmless(char **text)
+{
+    struct strbuf clean = {0};
+    sanitize_text(&clean, *text, strlen(*text), 0);
+    free(*text);
+    *text = strbuf_detach(&clean);
+}
+
 void picker_open(struct app *app, const struct picker *picker)
 {
     struct overlay *overlay = create(app, picker->title, picker->placeholder);
     overlay->is_picker = true;
     overlay->picker = *picker;
+    for (size_t i = 0; i < picker->count; i++) /* so that a letter's bytes tell its column */
+        make_harmless(&picker->items[i].label);
     overlay->found = xcalloc(picker->count + 1, sizeof *overlay->found);
     workspace_set_overlay(app_workspace(app), &overlay->base);
     overlay->version = composer_version() - 1;

@@ -638,7 +638,7 @@ static void draw_rule(const struct pane_chat *pane, struct terminal *terminal,
     int columns = text_columns(words, strlen(words));
     bool fits = columns + 8 < area->columns;
     int line = fits ? area->columns - columns - 3 : area->columns;
-    terminal_repeat(terminal, area, 0, 0, STYLE_RULE, "─", line);
+    terminal_repeat(terminal, area, 0, 1, STYLE_RULE, "─", line - (fits ? 1 : 2));
     if (fits)
         terminal_puts(terminal, area, 0, line + 1, is_armed(pane) ? STYLE_ACCENT : STYLE_DIM,
                       words);

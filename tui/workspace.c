@@ -6,12 +6,13 @@
 #include <string.h>
 
 #include "engine/base/alloc.h"
-#include "engine/base/width.h"
 #include "tui/actions.h"
 #include "tui/gauge.h"
 #include "tui/pane_chat.h"
+#include "tui/pane_frame.h"
 
-#define PANES_MAX 32
+#define PANES_MAX       32
+#define HEADER_ROWS_MIN 8 /* on fewer rows a pane alone has none */
 
 struct workspace {
     struct app *app;
@@ -26,6 +27,7 @@ struct workspace {
     enum style flash_style;
     struct split_place places[PANES_MAX]; /* as last drawn */
     size_t place_count;
+    bool headers; /* as last drawn */
     struct rect overlay_area;
 };
 
@@ -253,11 +255,11 @@ static bool inside(const struct rect *area, int row, int column)
 }
 
 /* The part of a pane's place that the pane draws: without its header. */
-static struct rect body_of(const struct rect *place)
+static struct rect body_of(const struct workspace *workspace, const struct rect *place)
 {
     struct rect body = *place;
-    body.row++;
-    body.rows--;
+    body.row += workspace->headers;
+    body.rows -= workspace->headers;
     return body;
 }
 
@@ -282,7 +284,7 @@ static void mouse(struct workspace *workspace, const struct input_token *token)
         const struct split_place *place = &workspace->places[i];
         if (!inside(&place->area, token->mouse.row, token->mouse.column))
             continue;
-        struct rect body = body_of(&place->area);
+        struct rect body = body_of(workspace, &place->area);
         struct pane *pane = place->pane;
         moved.mouse.row -= body.row;
         moved.mouse.column -= body.column;
@@ -372,34 +374,28 @@ void workspace_tick(struct workspace *workspace, uint64_t now_ms)
 
 /* --- drawing --------------------------------------------------------------------------------- */
 
-static void draw_header(struct workspace *workspace, struct terminal *terminal,
-                        const struct split_place *place)
+/* Why panes are not to be seen. */
+static void put_note(const struct workspace *workspace, char *out, size_t size)
 {
-    struct rect area = {place->area.row, place->area.column, 1, place->area.columns};
-    bool focused = place->pane == workspace->focus && workspace->overlay == NULL;
-    bool alone = workspace->place_count == 1;
-    struct strbuf title = {0};
-    place->pane->ops->title(place->pane, &title);
-    size_t fits = text_fit(strbuf_text(&title), title.length, area.columns - 4);
-    int at = 1 + terminal_put(terminal, &area, 0, 1, focused && !alone ? STYLE_ACCENT : STYLE_DIM,
-                              strbuf_text(&title), fits);
-    if (fits < title.length)
-        at += terminal_puts(terminal, &area, 0, at, STYLE_DIM, "…");
-    if (workspace->zoomed && workspace_count(workspace) > 1)
-        at += terminal_puts(terminal, &area, 0, at, STYLE_DIM, "  zoomed");
-    if (!alone)
-        terminal_repeat(terminal, &area, 0, at + 1, STYLE_RULE, "─", area.columns - at - 1);
-    strbuf_free(&title);
+    size_t count = workspace_count(workspace), at = 0;
+    while (at < count && workspace_pane(workspace, at) != workspace->focus)
+        at++;
+    out[0] = '\0';
+    if (count > workspace->place_count)
+        snprintf(out, size, "%spane %zu of %zu", workspace->zoomed ? "zoomed · " : "", at + 1,
+                 count);
 }
 
-static void draw_divider(struct terminal *terminal, const struct rect *screen,
-                         const struct rect *place)
+static void draw_frame(struct workspace *workspace, struct terminal *terminal,
+                       const struct rect *area)
 {
-    struct rect line = {place->row, place->column - 1, place->rows, 1};
-    if (line.column < screen->column)
-        return;
-    for (int row = 0; row < line.rows; row++)
-        terminal_puts(terminal, &line, row, 0, STYLE_RULE, "│");
+    char note[64];
+    put_note(workspace, note, sizeof note);
+    const struct pane_frame frame = {.places = workspace->places,
+                                     .count = workspace->place_count,
+                                     .focus = workspace->overlay == NULL ? workspace->focus : NULL,
+                                     .note = note};
+    pane_frame_draw(&frame, terminal, area);
 }
 
 static void draw_places(struct workspace *workspace, struct terminal *terminal,
@@ -407,16 +403,12 @@ static void draw_places(struct workspace *workspace, struct terminal *terminal,
 {
     workspace->place_count = split_layout(workspace->split, area, workspace->focus,
                                           workspace->zoomed, workspace->places);
-    bool header = area->rows >= 8;
+    workspace->headers = area->rows >= HEADER_ROWS_MIN || workspace->place_count > 1;
+    if (workspace->headers)
+        draw_frame(workspace, terminal, area);
     for (size_t i = 0; i < workspace->place_count; i++) {
-        struct split_place *place = &workspace->places[i];
-        struct pane *pane = place->pane;
-        struct rect body = body_of(&place->area);
-        draw_divider(terminal, area, &place->area);
-        if (header || workspace->place_count > 1)
-            draw_header(workspace, terminal, place);
-        else
-            body = place->area;
+        struct pane *pane = workspace->places[i].pane;
+        struct rect body = body_of(workspace, &workspace->places[i].area);
         pane->ops->draw(pane, terminal, &body,
                         pane == workspace->focus && workspace->overlay == NULL);
     }
@@ -431,6 +423,15 @@ static void draw_gauge(struct workspace *workspace, struct terminal *terminal,
         gauge_draw(pane_chat_gauge(workspace_chat(workspace)), terminal, area);
 }
 
+static void set_title(const struct workspace *workspace, struct terminal *terminal)
+{
+    struct strbuf title = {0};
+    chat_title(workspace_chat(workspace)->chat, &title);
+    strbuf_puts(&title, title.length > 0 ? " · airo" : "airo");
+    terminal_set_title(terminal, strbuf_text(&title));
+    strbuf_free(&title);
+}
+
 void workspace_draw(struct workspace *workspace, struct terminal *terminal, const struct rect *area)
 {
     struct rect panes = *area, gauge = {area->row + area->rows - 1, area->column, 1, area->columns};
@@ -442,4 +443,7 @@ void workspace_draw(struct workspace *workspace, struct terminal *terminal, cons
     workspace->overlay_area = *area;
     if (workspace->overlay != NULL)
         workspace->overlay->ops->draw(workspace->overlay, terminal, area, true);
+    if (!actions_take_letters(holder(workspace))) /* what is typed is text */
+        terminal_cursor_bar(terminal);
+    set_title(workspace, terminal);
 }
