@@ -163,7 +163,7 @@ static int first_size(const struct node *node, int cells)
 {
     int fixed = node->fixed_first > 0 ? node->fixed_first : cells - node->fixed_second;
     bool by_share = node->fixed_first == 0 && node->fixed_second == 0;
-    int size = by_share ? cells * node->share / SHARE_ALL : fixed;
+    int size = by_share ? (cells * node->share + SHARE_ALL / 2) / SHARE_ALL : fixed;
     if (!by_share && node->fixed_first > cells / 2)
         size = cells / 2;
     if (!by_share && node->fixed_second > cells / 2)

@@ -14,8 +14,8 @@ struct chat_child {
     unsigned context;       /* 0: 4096 */
     const char *theme;      /* NULL: vaquita-dark */
     const char *colour;     /* NULL: auto */
-    const char *library; /* path of a store; NULL: no chats are kept */
-    const char *config;  /* path of an airo.ini, for its keys; NULL: none */
+    const char *library;    /* path of a store; NULL: no chats are kept */
+    const char *config;     /* path of an airo.ini, for its keys; NULL: none */
     const char *history;    /* a path, or NULL */
     unsigned load_steps;    /* more than 0: through the loader, in so many steps */
     const char *load_error; /* the load ends with it */
