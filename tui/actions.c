@@ -16,6 +16,7 @@ const struct action_table action_tables[CONTEXTS] = {
     [CONTEXT_COMPOSER] = {"While typing", actions_composer},
     [CONTEXT_TRANSCRIPT] = {"In the transcript", actions_transcript},
     [CONTEXT_CHATS] = {"In the list of chats", actions_chats},
+    [CONTEXT_DOCUMENTS] = {"In the documents", actions_documents},
     [CONTEXT_OVERLAY] = {"In a list or a question", actions_overlay},
 };
 

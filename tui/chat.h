@@ -135,6 +135,8 @@ int chat_fit(struct chat *chat, const char *draft, size_t reserve, struct error 
 bool chat_is_saved(const struct chat *chat);
 /* The attached documents or the draft have changed. */
 void chat_keep_documents(struct chat *chat);
+/* Documents that were sent have been switched on or off. */
+void chat_keep_sent_documents(struct chat *chat, const struct message *message);
 void chat_keep_draft(struct chat *chat, const char *draft);
 /* The current path as text, into a new file that only the user can read. */
 int chat_save(const struct chat *chat, const char *path, struct error *error);

@@ -84,6 +84,12 @@ void chat_keep_documents(struct chat *chat)
         chat->change = writer_set_documents(writer_of(chat), chat->row, &chat->attached);
 }
 
+void chat_keep_sent_documents(struct chat *chat, const struct message *message)
+{
+    if (writer_of(chat) != NULL && chat->row != 0 && message->stored != 0)
+        chat->change = writer_set_sent_documents(writer_of(chat), chat->row, message);
+}
+
 void chat_keep_draft(struct chat *chat, const char *draft)
 {
     if (writer_of(chat) != NULL && chat->row != 0)

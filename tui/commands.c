@@ -6,6 +6,7 @@
 
 #include "engine/base/alloc.h"
 #include "tui/chat_documents.h"
+#include "tui/documents.h"
 #include "tui/overlay.h"
 #include "tui/suggest.h"
 #include "tui/theme.h"
@@ -89,15 +90,10 @@ COMMAND(command_system)
 COMMAND(command_doc)
 {
     struct pane_chat *pane = pane_chat_of(base);
-    struct error error;
-    char *note;
-    if (chat_attach(pane->chat, argument, &note, &error) != 0) {
-        pane_chat_say(pane, TRANSCRIPT_ERROR, "%s", error.message);
-        return true;
-    }
-    pane_chat_recount(pane);
-    pane_chat_say(pane, TRANSCRIPT_NOTICE, "%s", note);
-    free(note);
+    if (argument[0] == '\0')
+        pane_chat_say(pane, TRANSCRIPT_ERROR, "/doc needs a file name");
+    else
+        documents_add(pane, argument, true);
     return true;
 }
 
@@ -122,7 +118,7 @@ COMMAND(command_undoc)
 {
     struct pane_chat *pane = pane_chat_of(base);
     chat_detach(pane->chat, argument);
-    pane_chat_recount(pane);
+    documents_changed(pane, NULL);
     return command_docs(app, base, "");
 }
 

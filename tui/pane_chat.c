@@ -8,9 +8,12 @@
 #include "engine/base/alloc.h"
 #include "engine/base/width.h"
 #include "tui/actions.h"
+#include "tui/answer_check.h"
 #include "tui/chat_documents.h"
 #include "tui/chat_keep.h"
+#include "tui/chat_work.h"
 #include "tui/composer.h"
+#include "tui/fit_picker.h"
 #include "tui/start_page.h"
 #include "tui/starters.h"
 #include "tui/transcript_cursor.h"
@@ -18,7 +21,6 @@
 
 #define COMPOSER_ROWS_MAX 12
 #define PROMPT_COLUMNS    2
-#define PART_SEPARATOR    " · " /* in the line about the model, and in notes */
 #define TEXT_COLUMNS_MAX  110   /* longer lines are hard to read */
 #define STOPPED_NOTE      "stopped · /continue goes on, /retry begins again"
 #define COUNT_PAUSE_MS    30
@@ -187,7 +189,11 @@ void pane_chat_send(struct pane_chat *pane, const char *text)
     struct error error;
     struct prompt_notes notes = {0};
     struct message *unanswered = pane->chat->unanswered;
+    if (chat_work_holds(pane, text))
+        return;
     if (chat_send(pane->chat, text, &notes, &error) != 0) {
+        if (error.code == ERROR_INPUT && fit_picker_open(pane, text))
+            return;
         pane_chat_say(pane, TRANSCRIPT_ERROR, "%s", error.message);
         if (composer_is_empty())
             composer_set_text(text);
@@ -478,18 +484,6 @@ static void pane_focus(struct pane *base, bool focused)
 
 /* --- events ---------------------------------------------------------------------------------- */
 
-/* Under the reply: why it ended, and sources that were not given. Not part of its text. */
-static void note_reply(struct pane_chat *pane, const struct message *message, const char *reason)
-{
-    char *unknown = chat_unknown_sources(pane->chat);
-    char *note = xasprintf("%s%s%s", reason != NULL ? reason : "",
-                           unknown != NULL && reason != NULL ? PART_SEPARATOR : "",
-                           unknown != NULL ? unknown : "");
-    transcript_set_note(pane->transcript, message, note);
-    free(note);
-    free(unknown);
-}
-
 static void end_reply(struct pane_chat *pane, const struct event *event,
                       const struct message *message)
 {
@@ -506,7 +500,7 @@ static void end_reply(struct pane_chat *pane, const struct event *event,
         transcript_set_note(pane->transcript, pane->chat->unanswered,
                             "not answered · /retry sends it again");
     } else if (event->kind == EVENT_DONE) {
-        note_reply(pane, message, notes[event->reason]);
+        answer_check_note(pane, message, notes[event->reason]);
     }
     if (event->kind == EVENT_ERROR)
         pane_chat_say(pane, TRANSCRIPT_ERROR, "%s", event->error.message);
@@ -552,8 +546,13 @@ static int count_wait(const struct pane_chat *pane, uint64_t now_ms)
 
 static int pane_timeout(const struct pane *base, uint64_t now_ms)
 {
-    int count = count_wait(self(base), now_ms), draft = draft_wait(self(base), now_ms);
-    return count < 0 ? draft : draft < 0 || count < draft ? count : draft;
+    int waits[] = {count_wait(self(base), now_ms), draft_wait(self(base), now_ms),
+                   chat_work_wait(self(base), now_ms)};
+    int least = -1;
+    for (size_t i = 0; i < sizeof waits / sizeof waits[0]; i++)
+        if (waits[i] >= 0 && (least < 0 || waits[i] < least))
+            least = waits[i];
+    return least;
 }
 
 static void pane_tick(struct pane *base, uint64_t now_ms)
@@ -561,6 +560,7 @@ static void pane_tick(struct pane *base, uint64_t now_ms)
     struct pane_chat *pane = self(base);
     struct strbuf draft = {0};
     struct error error;
+    chat_work_tick(pane, now_ms);
     if (draft_wait(pane, now_ms) == 0)
         keep_draft(pane);
     if (count_wait(pane, now_ms) != 0)
@@ -695,6 +695,7 @@ static void pane_free(struct pane *base)
     if (reply != NULL && reply->text.length > 0)
         chat_keep_message(pane->chat, reply); /* its last words are on the disk, too */
     leave_chat(pane);
+    chat_work_free(pane);
     transcript_free(pane->transcript);
     while (pane->queue != NULL) {
         struct queued *next = pane->queue->next;

@@ -43,6 +43,11 @@ struct pane_chat {
     unsigned long kept_version;
     uint64_t draft_due_ms;
     bool draft_kept;
+    /* What goes on with documents; each module's own, NULL until it is needed. */
+    struct documents *documents;
+    struct answer_check *check;
+    struct fit_passages *passages;
+    uint64_t work_due_ms;
 };
 
 /* A chat of its own on the app's generator. */

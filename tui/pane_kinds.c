@@ -5,11 +5,13 @@
 #include "tui/library.h"
 #include "tui/pane_chat.h"
 #include "tui/pane_chats.h"
+#include "tui/pane_documents.h"
 #include "tui/pane_help.h"
 #include "tui/workspace.h"
 
 const struct pane_kind pane_kinds[] = {
     {"chats", SPLIT_LEFT, true, pane_chats_create},
+    {"documents", SPLIT_RIGHT, true, pane_documents_create},
     {"help", SPLIT_RIGHT, false, pane_help_create},
     {0},
 };

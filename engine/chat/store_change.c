@@ -152,6 +152,8 @@ int change_apply(struct store *store, struct change *change, struct error *error
     case CHANGE_FIELD:
         return store_set(store, change->chat, (enum store_field)change->row, change->text, error);
     case CHANGE_DOCUMENTS:
+        if (change->row != 0)
+            return documents_insert(store, change->chat, change->row, &change->documents, error);
         return store_set_documents(store, change->chat, &change->documents, error);
     case CHANGE_DELETED:
         return store_set_deleted(store, change->chat, change->deleted, error);

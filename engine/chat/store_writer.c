@@ -435,6 +435,14 @@ uint64_t writer_set_documents(struct writer *writer, int64_t chat,
     return enqueue(writer, change, false);
 }
 
+uint64_t writer_set_sent_documents(struct writer *writer, int64_t chat,
+                                   const struct message *message)
+{
+    struct change *change = make_change(CHANGE_DOCUMENTS, chat, message->stored);
+    document_list_copy(&change->documents, &message->documents);
+    return enqueue(writer, change, false);
+}
+
 uint64_t writer_set_deleted(struct writer *writer, int64_t chat, bool deleted)
 {
     struct change *change = make_change(CHANGE_DELETED, chat, 0);

@@ -60,6 +60,9 @@ uint64_t writer_set(struct writer *writer, int64_t chat, enum store_field field,
 /* The documents that are chosen but not sent yet. */
 uint64_t writer_set_documents(struct writer *writer, int64_t chat,
                               const struct document_list *documents);
+/* The documents of a message that is there already, after a change of their state. */
+uint64_t writer_set_sent_documents(struct writer *writer, int64_t chat,
+                                   const struct message *message);
 /* Delete and its undo. */
 uint64_t writer_set_deleted(struct writer *writer, int64_t chat, bool deleted);
 
