@@ -64,8 +64,9 @@ void chat_free(struct chat *chat)
 
 void chat_reset(struct chat *chat)
 {
+    struct conversation *fresh = conversation_create(); /* never where the old one stands */
     clear(chat);
-    chat->conversation = conversation_create();
+    chat->conversation = fresh;
     chat->unanswered = NULL;
     chat->speaker = CHAT_ANYONE;
     chat->skip_turns = chat->skip_examples = 0;

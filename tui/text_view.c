@@ -174,6 +174,15 @@ bool text_view_key(struct text_view *view, const char *text, size_t length, cons
     return false;
 }
 
+/* The row that holds byte `offset` of what is shown. */
+static size_t line_at(const struct wrap *wrap, size_t offset)
+{
+    size_t line = 0;
+    while (line + 1 < wrap->count && wrap->lines[line + 1].start <= offset)
+        line++;
+    return line;
+}
+
 /* The row of the piece's that shows the byte, by the columns last drawn. */
 static size_t row_of(const struct text_view *view, const char *text, size_t length, size_t piece,
                      size_t byte)
@@ -181,7 +190,7 @@ static size_t row_of(const struct text_view *view, const char *text, size_t leng
     struct wrap whole = {0}, before = {0};
     wrap_piece(view, text, length, piece, &whole);
     wrap_update(&before, text + piece, byte - piece, whole.columns);
-    size_t row = whole.count > 0 ? wrap_line_at(&whole, before.shown.length) : 0;
+    size_t row = whole.count > 0 ? line_at(&whole, before.shown.length) : 0;
     wrap_free(&whole);
     wrap_free(&before);
     return row;
