@@ -176,6 +176,18 @@ ACTION(do_about)
     return true;
 }
 
+ACTION(do_source)
+{
+    reading_open_source(pane_chat_of(pane));
+    return true;
+}
+
+ACTION(do_mark)
+{
+    reading_mark_unsupported(pane_chat_of(pane));
+    return true;
+}
+
 ACTION(do_search)
 {
     reading_search(pane_chat_of(pane));
@@ -225,6 +237,8 @@ const struct action actions_transcript[] = {
     {"delete-message", NULL, NULL, "d", "delete the message and what follows", do_delete},
     {"undelete-message", NULL, NULL, "u", "bring back what was deleted", do_undelete},
     {"about-message", NULL, NULL, "m", "how and when the reply was made", do_about},
+    {"source", NULL, NULL, "Enter", "open the passage that the answer stands in", do_source},
+    {"mark", NULL, NULL, "x", "mark words that no document has", do_mark},
     {"search", NULL, NULL, "/", "search this chat", do_search},
     {"search-next", NULL, NULL, "n", "to the next match", do_search_next},
     {"search-back", NULL, NULL, "N", "to the match before", do_search_previous},

@@ -21,7 +21,7 @@
 
 #define COMPOSER_ROWS_MAX 12
 #define PROMPT_COLUMNS    2
-#define TEXT_COLUMNS_MAX  110   /* longer lines are hard to read */
+#define TEXT_COLUMNS_MAX  110 /* longer lines are hard to read */
 #define STOPPED_NOTE      "stopped · /continue goes on, /retry begins again"
 #define COUNT_PAUSE_MS    30
 #define COUNT_COST_MS     8    /* a count that takes longer on this thread is put off ... */
@@ -100,6 +100,7 @@ void pane_chat_refill(struct pane_chat *pane)
     int *ids = xcalloc(conversation->count + 1, sizeof *ids);
     size_t count = conversation_path(conversation, ids);
     bool cursor = transcript_cursor_is_shown(pane->transcript);
+    pane->marked = -1;
     transcript_clear(pane->transcript);
     for (size_t i = 0; i < count; i++)
         add_message(pane, conversation->items[ids[i]]);
@@ -764,7 +765,7 @@ int pane_chat_create(struct pane **out, struct app *app, struct error *error)
     pane->base.ops = &chat_ops;
     pane->app = app;
     pane->chat = chat;
-    pane->starter = pane->editing = pane->deleted = -1;
+    pane->starter = pane->editing = pane->deleted = pane->marked = -1;
     pane->transcript = transcript_create();
     pane_chat_recount(pane);
     *out = &pane->base;

@@ -34,6 +34,7 @@ struct pane_chat {
     struct composer_draft aside; /* what was typed before an edit began */
     struct rect body;            /* of the transcript, from the pane's corner, as last drawn */
     int deleted;                 /* the message deleted last; -1: none */
+    int marked;                  /* the reply with marks on words that no document has; -1: none */
     /* The draft's count: which version it is of, when the next is due. */
     unsigned long counted_version;
     uint64_t count_due_ms;

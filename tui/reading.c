@@ -6,6 +6,7 @@
 
 #include "engine/base/alloc.h"
 #include "engine/base/width.h"
+#include "tui/answer_check.h"
 #include "tui/external_editor.h"
 #include "tui/new_file.h"
 #include "tui/overlay.h"
@@ -309,6 +310,42 @@ void reading_about(struct pane_chat *pane)
     FLASH(pane, STYLE_NOTICE, "%s%s%s%s", when, message->made_with != NULL ? " · " : "",
           message->made_with != NULL ? message->made_with : "",
           message->partial ? " · stopped before its end" : "");
+}
+
+/* --- documents ------------------------------------------------------------------------------- */
+
+void reading_open_source(struct pane_chat *pane)
+{
+    const struct message *message = under_cursor(pane);
+    size_t start, end;
+    if (message == NULL || !transcript_line_at_cursor(pane->transcript, &start, &end))
+        return;
+    if (message->role != ROLE_ASSISTANT || !documents_show_source(pane->app, pane, message, start))
+        FLASH(pane, STYLE_NOTICE, "no document says this");
+}
+
+void reading_mark_unsupported(struct pane_chat *pane)
+{
+    const struct message *message = under_cursor(pane);
+    struct text_range *ranges = NULL;
+    if (message == NULL)
+        return;
+    bool off = pane->marked == message->id;
+    size_t count = off ? 0 : documents_unsupported(pane, message, &ranges);
+    struct transcript_mark *marks = xcalloc(count + 1, sizeof *marks);
+    for (size_t i = 0; i < count; i++)
+        marks[i] = (struct transcript_mark){ranges[i].begin, ranges[i].end, STYLE_UNSUPPORTED};
+    transcript_set_marks(pane->transcript, message, marks, count);
+    pane->marked = off || count == 0 ? -1 : message->id;
+    if (off)
+        FLASH(pane, STYLE_NOTICE, "marks taken away");
+    else if (count == 0)
+        FLASH(pane, STYLE_NOTICE, "nothing to mark: no documents, or every word is in them");
+    else
+        FLASH(pane, STYLE_NOTICE, "%zu %s in no document", count,
+              count == 1 ? "word or number is" : "words or numbers are");
+    free(marks);
+    free(ranges);
 }
 
 /* --- searching ------------------------------------------------------------------------------- */

@@ -28,6 +28,12 @@ void reading_branches(struct pane_chat *pane);
 /* How the reply was made, and when. */
 void reading_about(struct pane_chat *pane);
 
+/* The documents' pane at the passage that supports the sentence under the cursor, or at the source
+ * that its line names. */
+void reading_open_source(struct pane_chat *pane);
+/* Marks the words and numbers of the reply that no document has, or takes the marks away. */
+void reading_mark_unsupported(struct pane_chat *pane);
+
 void reading_search(struct pane_chat *pane);
 void reading_search_next(struct pane_chat *pane, bool backwards);
 

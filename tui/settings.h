@@ -37,8 +37,8 @@ struct settings {
     bool mouse;
     char *start;         /* "new" or "last": the chat to begin with */
     uint32_t purge_days; /* deleted chats are kept so long; 0: for good */
-    uint32_t frame_ms; /* shortest time between two frames */
-    bool verbose;      /* say on stderr what was loaded and how */
+    uint32_t frame_ms;   /* shortest time between two frames */
+    bool verbose;        /* say on stderr what was loaded and how */
 
     uint64_t given; /* which options were set by the ini file or a flag: see option_given */
 };

@@ -4,8 +4,8 @@
  *
  * Side panes (columns_wanted in their ops) keep their width when the terminal grows. A layout first
  * tries every pane; where one would be smaller than its ops allow, side panes without the focus
- * are left out from the last opened on, and in the end only the pane with the focus is shown. A pane
- * whose screen_columns_min the area does not have is never beside another.
+ * are left out from the last opened on, and in the end only the pane with the focus is shown. A
+ * pane whose screen_columns_min the area does not have is never beside another.
  */
 #ifndef AIRO_TUI_SPLIT_H
 #define AIRO_TUI_SPLIT_H
