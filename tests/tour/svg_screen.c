@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#define CELL_WIDTH  8.4
-#define CELL_HEIGHT 18
+#define CELL_WIDTH  8.73 /* of a font of 14.5: lines of boxes meet */
+#define CELL_HEIGHT 17
 #define BASELINE    13.5
 #define MARGIN      14
 #define BAR         30 /* the window's bar */
@@ -98,7 +98,7 @@ void svg_screen(struct pty_screen *screen, int rows, int columns, const char *ti
     strbuf_printf(out,
                   "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %d\" "
                   "width=\"%.0f\" height=\"%d\" font-family=\"'DejaVu Sans Mono', Menlo, "
-                  "Consolas, monospace\" font-size=\"14\" xml:space=\"preserve\">\n",
+                  "Consolas, monospace\" font-size=\"14.5\" xml:space=\"preserve\">\n",
                   width, height, width, height);
     strbuf_printf(out, "<rect width=\"%.0f\" height=\"%d\" rx=\"9\" fill=\"#%06x\"/>\n", width,
                   height, corner.background);

@@ -84,16 +84,6 @@ static int begin_run(struct tour *tour, const char *size)
     return 0;
 }
 
-static int press(struct tour *tour, const char *name)
-{
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
-        if (strcmp(keys[i].name, name) == 0) {
-            pty_screen_type(tour->screen, keys[i].bytes);
-            return 0;
-        }
-    return -1;
-}
-
 /* Nothing has come for a while: the frame is whole. */
 static void settle(struct tour *tour)
 {
@@ -102,6 +92,17 @@ static void settle(struct tour *tour)
         seen = pty_screen_output(tour->screen)->length;
         pty_screen_pump(tour->screen, 400);
     } while (pty_screen_output(tour->screen)->length > seen);
+}
+
+static int press(struct tour *tour, const char *name)
+{
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        if (strcmp(keys[i].name, name) == 0) {
+            pty_screen_type(tour->screen, keys[i].bytes);
+            settle(tour); /* an escape and a letter at once would be another key */
+            return 0;
+        }
+    return -1;
 }
 
 static int picture(struct tour *tour, const char *name)
