@@ -12,6 +12,7 @@
 #include "tui/workspace.h"
 
 #define AT_ONCE_BYTES (512u << 10) /* of documents: some milliseconds */
+#define UNKNOWN_SAID  2            /* source lines that are named in a note */
 #define NO_BYTE       SIZE_MAX
 
 /* One check: everything that the thread looks at is the check's own. */
@@ -162,10 +163,13 @@ static const struct answer_check *known(const struct pane_chat *pane, const stru
 static void say_unknown(const struct answer_check *check, struct strbuf *out)
 {
     const struct source_list *sources = &check->support.sources;
-    for (size_t i = 0, said = 0; i < sources->line_count; i++)
-        if (sources->lines[i].document < 0)
-            strbuf_printf(out, "%s%s", said++ > 0 ? ", " : ANSWER_NOT_GIVEN ": ",
+    size_t said = 0;
+    for (size_t i = 0; i < sources->line_count; i++)
+        if (sources->lines[i].document < 0 && said++ < UNKNOWN_SAID)
+            strbuf_printf(out, "%s%.200s", said > 1 ? ", " : ANSWER_NOT_GIVEN ": ",
                           sources->lines[i].text);
+    if (said > UNKNOWN_SAID)
+        strbuf_printf(out, ", and %zu more", said - UNKNOWN_SAID);
 }
 
 /* One line; empty where there is nothing to say. */

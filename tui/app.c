@@ -14,6 +14,7 @@
 #include "tui/chats.h"
 #include "tui/clipboard.h"
 #include "tui/composer.h"
+#include "tui/documents.h"
 #include "tui/input.h"
 #include "tui/library.h"
 #include "tui/pane.h"
@@ -240,6 +241,19 @@ static char *complete(void *user, const char *line, int start, unsigned index, b
     return actions_complete(user, line, start, index, files);
 }
 
+/* What the command line named goes with the first message. */
+static void attach(struct app *app)
+{
+    struct document_list *attached = app->options->attached;
+    struct pane_chat *pane = workspace_chat(app->workspace);
+    if (attached == NULL || attached->count == 0)
+        return;
+    document_list_free(&pane->chat->attached);
+    pane->chat->attached = *attached;
+    *attached = (struct document_list){0};
+    documents_changed(pane, NULL);
+}
+
 /* The model is there: the chats begin. */
 static int open_workspace(struct app *app, struct error *error)
 {
@@ -259,6 +273,7 @@ static int open_workspace(struct app *app, struct error *error)
     library_purge(&app->library, app->options->settings->purge_days);
     if (strcmp(app->options->settings->start, "last") == 0)
         chats_open_last(app);
+    attach(app);
     if (composer != 0)
         workspace_flash(app->workspace, STYLE_WARN, "%s", notice.message);
     if (app->library.problem.code != ERROR_NONE)

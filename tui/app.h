@@ -8,6 +8,7 @@
 #define AIRO_TUI_APP_H
 
 #include "engine/base/error.h"
+#include "engine/chat/document.h"
 #include "engine/infer/generator.h"
 #include "tui/loader.h"
 #include "tui/settings.h"
@@ -23,10 +24,11 @@ struct app_options {
     /* One of the two; taken over. */
     struct generator *generator;
     struct loader *loader;
-    const char *about;        /* with a generator: the line about the model */
-    const char *history_path; /* NULL: no history is kept */
-    const char *library_path; /* NULL: no chats are kept */
-    const char *config_path;  /* airo.ini, for the keys; NULL: none */
+    struct document_list *attached; /* taken over for the first chat; may be NULL */
+    const char *about;              /* with a generator: the line about the model */
+    const char *history_path;       /* NULL: no history is kept */
+    const char *library_path;       /* NULL: no chats are kept */
+    const char *config_path;        /* airo.ini, for the keys; NULL: none */
 };
 
 /* Runs until the user leaves: 0, or the number of the signal that ended it, or -1 and an error for

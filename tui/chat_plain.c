@@ -429,7 +429,7 @@ static void open_library(struct plain *plain)
     free(path);
 }
 
-int chat_plain_run(struct settings *settings)
+int chat_plain_run(struct settings *settings, struct document_list *attached)
 {
     struct plain plain = {.settings = settings};
     struct error error = {0};
@@ -443,6 +443,11 @@ int chat_plain_run(struct settings *settings)
             chat_open(&plain.chat, settings, plain.session.generator, &plain.library, 0, &error);
     if (result == 0 && strcmp(settings->start, "last") == 0)
         open_last(&plain);
+    if (result == 0 && attached->count > 0) {
+        document_list_free(&plain.chat->attached);
+        plain.chat->attached = *attached;
+        *attached = (struct document_list){0};
+    }
     if (result == 0)
         chat_lines(&plain);
     int status = result != 0                 ? command_failed(&error)

@@ -5,9 +5,11 @@
 #ifndef AIRO_TUI_CHAT_PLAIN_H
 #define AIRO_TUI_CHAT_PLAIN_H
 
+#include "engine/chat/document.h"
 #include "tui/settings.h"
 
-/* Runs to the end of standard input; the exit status. /set and /system change the settings. */
-int chat_plain_run(struct settings *settings);
+/* Runs to the end of standard input; the exit status. `attached` is taken over. /set and /system
+ * change the settings. */
+int chat_plain_run(struct settings *settings, struct document_list *attached);
 
 #endif

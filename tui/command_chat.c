@@ -6,6 +6,7 @@
 
 #include "engine/base/alloc.h"
 #include "engine/base/file.h"
+#include "engine/chat/document_path.h"
 #include "engine/chat/store.h"
 #include "engine/infer/generator.h"
 #include "engine/model/model.h"
@@ -91,13 +92,14 @@ static char *config_path(void)
     return path;
 }
 
-static int run_screen(struct settings *settings)
+static int run_screen(struct settings *settings, struct document_list *attached)
 {
     struct error error = {0};
     char *state = xdg_directory("state");
     char *history = path_join(state, "history");
     char *chats = store_default_path(), *config = config_path();
     struct app_options options = {.settings = settings,
+                                  .attached = attached,
                                   .history_path = history,
                                   .library_path = chats,
                                   .config_path = config};
@@ -111,31 +113,81 @@ static int run_screen(struct settings *settings)
     return result < 0 ? command_failed(&error) : result > 0 ? EXIT_SIGNAL + result : EXIT_OK;
 }
 
-static int run(struct settings *settings, int argc, char **argv)
+/* --- documents on the command line ----------------------------------------------------------- */
+
+struct named {
+    const struct settings *settings;
+    struct document_list documents;
+    size_t last; /* the first document of the last -d */
+};
+
+static int add_documents(struct named *named, const char *spec, struct error *error)
 {
-    bool plain = false, last = false;
-    const struct option *option;
-    const char *value;
-    int at = 1;
-    while ((option = arguments_next(argc, argv, &at, &value)) != NULL) {
-        plain |= strcmp(option->name, "plain") == 0;
-        last |= strcmp(option->name, "last") == 0;
-    }
-    if (at < argc)
-        return command_usage("chat", "unexpected argument: %s", argv[at]);
+    const struct document_options options = {.converters = &named->settings->converters};
+    struct document_report report = {0};
+    named->last = named->documents.count;
+    int result = document_add_path(&named->documents, spec, &options, &report, error);
+    for (size_t i = 0; result == 0 && i < report.count; i++)
+        if (!report.lines[i].added)
+            command_note("%s", report.lines[i].text);
+    document_report_free(&report);
+    return result;
+}
+
+static int add_pair(struct named *named, const char *text, struct error *error)
+{
+    const char *equals = strchr(text, '=');
+    int result = 0;
+    if (named->documents.count == 0)
+        return error_set(error, ERROR_INPUT, "-k %.64s: there is no -d before it", text);
+    if (equals == NULL)
+        return error_set(error, ERROR_INPUT, "-k %.64s: expected key=value", text);
+    char *key = xstrndup(text, (size_t)(equals - text));
+    for (size_t i = named->last; i < named->documents.count && result == 0; i++)
+        result = document_set_pair(&named->documents.items[i], key, equals + 1, error);
+    free(key);
+    return result;
+}
+
+static int start(struct settings *settings, bool plain, bool last, struct document_list *attached)
+{
+    struct error error = {0};
     if (last) {
         free(settings->start);
         settings->start = xstrdup("last");
     }
-    struct error error = {0};
     if (settings_take_model(settings, &error) != 0)
         return command_failed(&error);
-    return plain ? chat_plain_run(settings) : run_screen(settings);
+    return plain ? chat_plain_run(settings, attached) : run_screen(settings, attached);
+}
+
+static int run(struct settings *settings, int argc, char **argv)
+{
+    struct named named = {.settings = settings};
+    struct error error = {0};
+    bool plain = false, last = false;
+    const struct option *option;
+    const char *value;
+    int at = 1, status = EXIT_OK;
+    while (status == EXIT_OK && (option = arguments_next(argc, argv, &at, &value)) != NULL) {
+        if (strcmp(option->name, "document") == 0 && add_documents(&named, value, &error) != 0)
+            status = command_failed(&error);
+        if (strcmp(option->name, "key") == 0 && add_pair(&named, value, &error) != 0)
+            status = command_usage("chat", "%s", error.message);
+        plain |= strcmp(option->name, "plain") == 0;
+        last |= strcmp(option->name, "last") == 0;
+    }
+    if (status == EXIT_OK && at < argc)
+        status = command_usage("chat", "unexpected argument: %s", argv[at]);
+    if (status == EXIT_OK)
+        status = start(settings, plain, last, &named.documents);
+    document_list_free(&named.documents);
+    return status;
 }
 
 const struct command command_chat = {
     .name = "chat",
-    .synopsis = "chat [-m MODEL] [--plain] [--last]",
+    .synopsis = "chat [-m MODEL] [-d FILE ...] [--plain] [--last]",
     .summary = "the terminal interface",
     .run = run,
 };

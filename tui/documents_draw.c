@@ -315,8 +315,9 @@ static void draw_text(struct pane_documents *pane, const struct document *docume
                       struct terminal *terminal, const struct rect *area)
 {
     struct rect text = *area;
-    bool foot = area->rows >= 6;
-    text.rows -= foot ? 2 : 0;
+    bool foot = area->rows >= 6, above = area->rows >= 10;
+    text.row += above;
+    text.rows -= (foot ? 2 : 0) + above;
     text_view_draw(&pane->view, document->text, document->length, terminal, &text);
     if (!foot)
         return;

@@ -59,11 +59,18 @@ static void put_backend(const struct gauge *gauge, char *out)
     snprintf(out, PIECE_BYTES, "%.60s", gauge->backend);
 }
 
+/* What is typed would not be sent as it is: a prompt has to leave room for a reply. */
+static bool is_too_much(const struct gauge *gauge)
+{
+    return gauge->counted && gauge->state == GAUGE_IDLE && gauge->context > 0 &&
+           used_tokens(gauge) >= gauge->context;
+}
+
 static void put_tokens(const struct gauge *gauge, char *out)
 {
     char used[40], context[40];
-    snprintf(out, PIECE_BYTES, "%s / %s", format_count(used_tokens(gauge), used),
-             format_count(gauge->context, context));
+    snprintf(out, PIECE_BYTES, "%s / %s%s", format_count(used_tokens(gauge), used),
+             format_count(gauge->context, context), is_too_much(gauge) ? " does not fit" : "");
 }
 
 static void put_percent(const struct gauge *gauge, char *out)
@@ -195,6 +202,8 @@ static int total_columns(char text[][PIECE_BYTES], int limit)
 /* Numbers that are not yet of what is typed are dim; so is the speed of a reply that is over. */
 static enum style piece_style(const struct gauge *gauge, int index)
 {
+    if (pieces[index].put == put_tokens && is_too_much(gauge))
+        return STYLE_WARN;
     bool stale = pieces[index].after_bar && !gauge->counted && gauge->state == GAUGE_IDLE;
     bool over = pieces[index].put == put_activity && gauge->state == GAUGE_IDLE;
     return stale || over ? STYLE_GAUGE_DIM : pieces[index].style;

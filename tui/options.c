@@ -33,6 +33,11 @@ const struct option options_table[] = {
      "line by line: no screen, no redraw; for a screen reader, a dumb terminal or a pipe"},
     {"last", 0, "chat", NULL, OPTION_FLAG, NULL, NO_RANGE, NULL, 0, NULL,
      "open the chat that was last updated"},
+    {"document", 'd', "chat", NULL, OPTION_STRING, "FILE", NO_RANGE, NULL, 0, NULL,
+     "a document that goes with the first message: a file, a directory or a quoted pattern; may be "
+     "repeated"},
+    {"key", 'k', "chat", NULL, OPTION_STRING, "KEY=VALUE", NO_RANGE, NULL, 0, NULL,
+     "metadata of the document before it, in place of the date and name guessed from the file"},
     {"document", 'd', "ask", NULL, OPTION_STRING, "FILE", NO_RANGE, NULL, 0, NULL,
      "a document to answer from: a file, a directory, a quoted pattern such as 'notes/**/*.md', "
      "or - for standard input; may be repeated. PDF, HTML and the like go through converters "
