@@ -36,6 +36,7 @@ static bool take_subject(struct app *app, const struct pane *base, int64_t *row)
 ACTION(do_open)
 {
     int64_t row;
+    pane_chats_end_typing(pane_chats_of(pane));
     if (take_subject(app, pane, &row))
         pane_chats_open_selected(pane_chats_of(pane));
     return true;

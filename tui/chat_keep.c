@@ -50,6 +50,7 @@ static void keep_first_title(struct chat *chat)
 
 void chat_keep_message(struct chat *chat, struct message *message)
 {
+    bool fresh = message->stored == 0;
     if (writer_of(chat) == NULL)
         return;
     if (chat->row == 0)
@@ -57,7 +58,7 @@ void chat_keep_message(struct chat *chat, struct message *message)
     else if (chat->title == NULL && message->stored == 0 && message->parent < 0)
         keep_first_title(chat);
     chat->change = writer_save_message(writer_of(chat), chat->row, chat->conversation, message);
-    if (message != chat->reply)
+    if (fresh || message != chat->reply)
         chat_keep_tip(chat);
 }
 

@@ -35,6 +35,10 @@ static int run(void *user)
     settings_defaults(&settings);
     settings.sampling.seed = 1;
     free(settings.theme);
+    if (child->last) {
+        free(settings.start);
+        settings.start = xstrdup("last");
+    }
     settings.theme = xstrdup(child->theme != NULL ? child->theme : "themes/vaquita-dark.ini");
     if (child->colour != NULL) {
         free(settings.colour);

@@ -16,6 +16,7 @@ struct chat_child {
     const char *colour;     /* NULL: auto */
     const char *library;    /* path of a store; NULL: no chats are kept */
     const char *config;     /* path of an airo.ini, for its keys; NULL: none */
+    bool last;              /* begins with the chat that was last updated */
     const char *history;    /* a path, or NULL */
     unsigned load_steps;    /* more than 0: through the loader, in so many steps */
     const char *load_error; /* the load ends with it */
