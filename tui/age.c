@@ -14,7 +14,9 @@ const char *age_text(char out[AGE_BYTES], int64_t then_s, int64_t now_s)
                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     struct tm then, now;
     time_t then_time = (time_t)then_s, now_time = (time_t)now_s;
-    int64_t age = now_s - then_s;
+    int64_t age;
+    if (__builtin_sub_overflow(now_s, then_s, &age))
+        age = then_s < 0 ? INT64_MAX : 0;
     if (localtime_r(&then_time, &then) == NULL || localtime_r(&now_time, &now) == NULL)
         snprintf(out, AGE_BYTES, "?");
     else if (age < MINUTE)

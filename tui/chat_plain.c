@@ -167,6 +167,7 @@ static void do_new(struct plain *plain, const char *argument)
 /* --- the library ----------------------------------------------------------------------------- */
 
 #define LISTED_MAX 20
+#define SETTLE_MS  2000
 
 static bool is_kept(const struct plain *plain)
 {
@@ -176,12 +177,23 @@ static bool is_kept(const struct plain *plain)
     return plain->library.store != NULL;
 }
 
+/* Waits for the disk, so that a list shows what has just been written. */
+static void settle(struct plain *plain)
+{
+    struct pollfd wait = {.fd = library_fd(&plain->library), .events = POLLIN};
+    library_poll(&plain->library);
+    while (plain->chat->row != 0 && !chat_is_saved(plain->chat) &&
+           plain->library.status.problem.code == ERROR_NONE && poll(&wait, 1, SETTLE_MS) > 0)
+        library_poll(&plain->library);
+}
+
 static bool read_list(struct plain *plain)
 {
     struct error error;
     struct store_list list;
     if (!is_kept(plain))
         return false;
+    settle(plain);
     if (store_list(plain->library.store, false, &list, &error) != 0) {
         complain(&error);
         return false;

@@ -622,6 +622,46 @@ static void the_plain_chat_has_commands(void **state)
     drop(path);
 }
 
+static void the_plain_chat_keeps_its_chats(void **state)
+{
+    (void)state;
+    need_model();
+    static const char *const said[] = {
+        "  1  now     Second thing (2)\n",
+        "  2  now     First thing (2)\n",
+        "open: First thing\n",
+        "/open needs a number of /chats",
+        "1  now     First thing (4), open",
+    };
+    struct result result = airo("chat|--plain|-n|2|-m|" MODEL, "First thing\n");
+    assert_int_equal(result.status, 0);
+    result_free(&result);
+    result = airo("chat|--plain|-n|2|-m|" MODEL, "Second thing\n");
+    assert_int_equal(result.status, 0);
+    result_free(&result);
+    result = airo("chat|--plain|-n|2|-m|" MODEL,
+                  "/chats\n/open 99\n/open 2\nMore of it\n/chats\n/help\n/quit\n");
+    assert_int_equal(result.status, 0);
+    for (size_t i = 0; i < sizeof said / sizeof said[0]; i++)
+        if (strstr(strbuf_text(&result.err), said[i]) == NULL)
+            fail_msg("\"%s\" is not in:\n%s", said[i], strbuf_text(&result.err));
+    assert_non_null(strstr(strbuf_text(&result.err), "Chats are kept"));
+    assert_non_null(strstr(strbuf_text(&result.out), "> First thing\n"));
+    result_free(&result);
+    result = airo("chat|--plain|--last|-n|2|-m|" MODEL, "");
+    assert_int_equal(result.status, 0);
+    assert_non_null(strstr(strbuf_text(&result.out), "> More of it\n"));
+    result_free(&result);
+    char *home = xstrdup(getenv("XDG_DATA_HOME"));
+    setenv("XDG_DATA_HOME", "/proc/nonexistent", 1);
+    result = airo("chat|--plain|-n|2|-m|" MODEL, "Hello\n/chats\n");
+    setenv("XDG_DATA_HOME", home, 1);
+    assert_int_equal(result.status, 0); /* it goes on without */
+    assert_non_null(strstr(strbuf_text(&result.err), "chats are not kept: "));
+    result_free(&result);
+    free(home);
+}
+
 static void cases_are_scored(void **state)
 {
     (void)state;
@@ -648,6 +688,10 @@ static void cases_are_scored(void **state)
 
 int main(void)
 {
+    char data[] = "/tmp/airo-data-XXXXXX"; /* chats are kept here */
+    if (mkdtemp(data) == NULL)
+        return 1;
+    setenv("XDG_DATA_HOME", data, 1);
     setenv("XDG_CONFIG_HOME", "/nonexistent", 1);
     setenv("TERM", "dumb", 1);
     const struct CMUnitTest tests[] = {
@@ -672,7 +716,12 @@ int main(void)
         cmocka_unit_test(bench_prints_json),
         cmocka_unit_test(interrupts_keep_what_came),
         cmocka_unit_test(the_plain_chat_has_commands),
+        cmocka_unit_test(the_plain_chat_keeps_its_chats),
         cmocka_unit_test(cases_are_scored),
     };
-    return cmocka_run_group_tests_name("commands", tests, NULL, NULL);
+    int failed = cmocka_run_group_tests_name("commands", tests, NULL, NULL);
+    char *command = xasprintf("rm -rf %s", data);
+    int left = system(command);
+    free(command);
+    return failed != 0 ? failed : left;
 }
