@@ -627,11 +627,8 @@ static void the_plain_chat_keeps_its_chats(void **state)
     (void)state;
     need_model();
     static const char *const said[] = {
-        "  1  now     Second thing (2)\n",
-        "  2  now     First thing (2)\n",
-        "open: First thing\n",
-        "/open needs a number of /chats",
-        "1  now     First thing (4), open",
+        "  1  now     Second thing (2)\n", "  2  now     First thing (2)\n", "open: First thing\n",
+        "/open needs a number of /chats",  "First thing (4), open",
     };
     struct result result = airo("chat|--plain|-n|2|-m|" MODEL, "First thing\n");
     assert_int_equal(result.status, 0);
