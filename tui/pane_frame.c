@@ -5,8 +5,9 @@
 #include "engine/base/width.h"
 #include "tui/sanitize.h"
 
-#define TITLE_COLUMN 2 /* after a bit of line and a space */
-#define LINE_AFTER   2 /* columns of line that a long title leaves */
+#define TITLE_COLUMN 2  /* after a bit of line and a space */
+#define NOTE_ROOM    16 /* columns of a header that a note leaves at least */
+#define LINE_AFTER   2  /* columns of line that a long title leaves */
 
 /* How strong a line is. */
 enum weight { WEIGHT_NONE, WEIGHT_LIGHT, WEIGHT_HEAVY };
@@ -39,9 +40,18 @@ static void put_title(const struct pane *pane, int room, struct strbuf *out)
         strbuf_puts(out, "…");
 }
 
-static int title_room(const struct split_place *place)
+/* Columns of the note in the header of the pane that has the keys, where there is room. */
+static int note_columns(const struct pane_frame *frame, const struct split_place *place)
 {
-    return place->area.columns - TITLE_COLUMN - 1 - LINE_AFTER;
+    int columns = text_columns(frame->note, strlen(frame->note));
+    bool shown =
+        columns > 0 && place->pane == frame->focus && columns + NOTE_ROOM < place->area.columns;
+    return shown ? columns + 2 : 0;
+}
+
+static int title_room(const struct pane_frame *frame, const struct split_place *place)
+{
+    return place->area.columns - TITLE_COLUMN - 1 - LINE_AFTER - note_columns(frame, place);
 }
 
 /* The header's line in a cell; none below its title. */
@@ -52,10 +62,12 @@ static enum weight header_at(const struct pane_frame *frame, int row, int column
         if (place->area.row != row || !covers(place->area.column, place->area.columns, column))
             continue;
         struct strbuf title = {0};
-        put_title(place->pane, title_room(place), &title);
+        put_title(place->pane, title_room(frame, place), &title);
         int columns = title.length > 0 ? text_columns(title.data, title.length) + 2 : 0;
         strbuf_free(&title);
-        if (covers(place->area.column + TITLE_COLUMN - 1, columns, column))
+        int note = note_columns(frame, place);
+        if (covers(place->area.column + TITLE_COLUMN - 1, columns, column) ||
+            covers(place->area.column + place->area.columns - note - 1, note, column))
             return WEIGHT_NONE;
         return place->pane == frame->focus ? WEIGHT_HEAVY : WEIGHT_LIGHT;
     }
@@ -90,12 +102,16 @@ static void draw_header(const struct pane_frame *frame, struct terminal *termina
     bool focused = place->pane == frame->focus;
     struct rect area = {place->area.row, place->area.column, 1, place->area.columns};
     struct strbuf title = {0};
-    put_title(place->pane, title_room(place), &title);
+    put_title(place->pane, title_room(frame, place), &title);
     terminal_repeat(terminal, &area, 0, 0, focused ? STYLE_BORDER_FOCUS : STYLE_BORDER,
                     focused ? "━" : "─", area.columns);
     if (title.length > 0)
         terminal_printf(terminal, &area, 0, TITLE_COLUMN - 1, focused ? STYLE_ACCENT : STYLE_DIM,
                         " %s ", strbuf_text(&title));
+    int note = note_columns(frame, place);
+    if (note > 0)
+        terminal_printf(terminal, &area, 0, area.columns - note - 1, STYLE_DIM, " %s ",
+                        frame->note);
     strbuf_free(&title);
 }
 

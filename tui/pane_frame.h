@@ -12,7 +12,7 @@ struct pane_frame {
     const struct split_place *places;
     size_t count;
     const struct pane *focus; /* NULL: none has the keys */
-    const char *note;         /* at the right end of the header of a pane that stands alone */
+    const char *note;         /* at the right end of the header of the pane that has the keys */
 };
 
 void pane_frame_draw(const struct pane_frame *frame, struct terminal *terminal,
