@@ -13,8 +13,9 @@
 #include "tui/sanitize.h"
 #include "tui/workspace.h"
 
-#define BOX_COLUMNS 76
-#define BOX_ROWS    18
+#define BOX_COLUMNS     76
+#define BOX_COLUMNS_MIN 50 /* on a narrower screen it takes all */
+#define BOX_ROWS        18
 
 struct overlay {
     struct pane base;
@@ -198,7 +199,7 @@ ACTION(do_cancel)
 
 const struct action actions_overlay[] = {
     {"accept", NULL, NULL, "Enter", "take it", do_accept},
-    {"cancel", NULL, NULL, "Esc Ctrl-C", "leave it", do_cancel},
+    {"cancel", NULL, NULL, "Esc Ctrl-C F9", "leave it", do_cancel},
     {NULL, NULL, NULL, "Up Down PageUp PageDown", "move in a list", NULL},
     {0},
 };
@@ -208,7 +209,7 @@ const struct action actions_overlay[] = {
 static struct rect box_in(const struct rect *area, int rows)
 {
     int columns = area->columns - 4 < BOX_COLUMNS ? area->columns - 4 : BOX_COLUMNS;
-    if (columns < 20)
+    if (columns < BOX_COLUMNS_MIN)
         columns = area->columns;
     if (rows > area->rows)
         rows = area->rows;
