@@ -73,7 +73,8 @@ static int load(void *user, loader_progress_fn *progress, void *loader,
     struct model_config config = model->config;
     uint32_t context = model->context;
     char *kept = kv_disk_directory();
-    const struct kv_disk_options disk = {kept, settings_kv_disk(settings)};
+    const struct kv_disk_options disk = {.directory = kept,
+                                         .cap_bytes = settings_kv_disk(settings)};
     result = generator_local_open(generator, model, &disk, error);
     free(kept);
     if (result != 0) {

@@ -110,7 +110,8 @@ uint64_t settings_kv_disk(const struct settings *settings)
 int model_session_start(struct model_session *session, bool use_kv_disk, struct error *error)
 {
     char *kept = kv_disk_directory();
-    const struct kv_disk_options disk = {kept, settings_kv_disk(session->settings)};
+    const struct kv_disk_options disk = {.directory = kept,
+                                         .cap_bytes = settings_kv_disk(session->settings)};
     int result = generator_local_open(&session->generator, session->model,
                                       use_kv_disk ? &disk : NULL, error);
     free(kept);

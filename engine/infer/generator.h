@@ -86,6 +86,7 @@ struct generator {
 struct kv_disk_options {
     const char *directory; /* made with mode 0700; other processes may use it too */
     uint64_t cap_bytes;    /* of all files in it; the least recently used go first */
+    double read_bytes_s;   /* the disk's speed until it has been measured; 0: 300 MB/s */
 };
 
 /* The local generator: takes the model over (closes it in free) and starts the engine thread. On

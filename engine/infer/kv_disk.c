@@ -135,7 +135,7 @@ int kv_disk_open(struct kv_disk **out, const struct kv_disk_options *options,
     disk->wake = wake;
     disk->user = user;
     disk->page_bytes = kv_cache_page_bytes(cache);
-    disk->read_bytes_s = READ_BYTES_S;
+    disk->read_bytes_s = options->read_bytes_s > 0 ? options->read_bytes_s : READ_BYTES_S;
     if (kv_store_open(&disk->store, options->directory, options->cap_bytes, disk->page_bytes,
                       &fingerprint, error) != 0 ||
         (disk->buffer = alloc_large(kv_store_block_pages(disk->store) * disk->page_bytes,

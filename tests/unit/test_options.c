@@ -317,7 +317,8 @@ static void the_shipped_file_is_the_table(void **state)
     options_config(&config);
     if (file_read("tui/airo.ini", 1 << 20, &shipped, &error) != 0)
         fail_msg("%s", error.message);
-    assert_string_equal(strbuf_text(&shipped), strbuf_text(&config));
+    /* The keys come after the options. */
+    assert_int_equal(strncmp(strbuf_text(&shipped), strbuf_text(&config), config.length), 0);
     strbuf_free(&config);
     strbuf_free(&shipped);
 }
