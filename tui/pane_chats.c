@@ -14,7 +14,9 @@
 #include "tui/workspace.h"
 #include "tui/wrap.h"
 
-#define SEARCH_PAUSE_MS 60 /* after a key, so that fast typing does not search at each */
+#define SEARCH_PAUSE_MS 60  /* after a key, so that fast typing does not search at each */
+#define SHORT_PAUSE_MS  250 /* when what is typed begins very many words */
+#define SHORT_BYTES     2
 
 static const struct pane_ops chats_ops;
 
@@ -79,7 +81,7 @@ void pane_chats_show(struct pane_chats *pane, enum chats_kind kind)
 
 /* --- searching ------------------------------------------------------------------------------- */
 
-static void search(struct pane_chats *pane, uint64_t pause_ms)
+static void search(struct pane_chats *pane, bool at_once)
 {
     struct strbuf text = {0};
     if (!pane->typing || composer_version() == pane->searched)
@@ -90,8 +92,9 @@ static void search(struct pane_chats *pane, uint64_t pause_ms)
     bool blank = typed[strspn(typed, " \t\n")] == '\0';
     const char *query = pane->chats.kind == CHATS_FOUND ? pane->chats.query : "";
     if (strcmp(typed, query) != 0 || blank != (pane->chats.kind == CHATS_KEPT)) {
+        uint64_t pause_ms = text.length > SHORT_BYTES ? SEARCH_PAUSE_MS : SHORT_PAUSE_MS;
         chats_list_show(&pane->chats, blank ? CHATS_KEPT : CHATS_FOUND, typed, app_now_ms(),
-                        pause_ms);
+                        at_once || blank ? 0 : pause_ms);
         pane->selected = 0;
         pane->list.top = pane->list.selected = 0;
         list_set_count(&pane->list, chats_list_count(&pane->chats));
@@ -109,7 +112,7 @@ void pane_chats_find(struct pane_chats *pane, const char *text)
     if (pane->focused) {
         composer_set_text(text);
         pane->searched = composer_version() - 1;
-        search(pane, 0);
+        search(pane, true);
     }
     app_redraw(pane->app, true);
 }
@@ -118,7 +121,7 @@ void pane_chats_end_typing(struct pane_chats *pane)
 {
     if (!pane->typing)
         return;
-    search(pane, 0);
+    search(pane, true);
     pane->chats.next_ms = 0;
     refresh(pane);
     pane->typing = false;
@@ -181,7 +184,7 @@ static void pane_input(struct pane *base, const struct input_token *token)
         composer_paste(token->bytes, token->length);
     else if (pane->typing)
         composer_feed(token->bytes, token->length);
-    search(pane, SEARCH_PAUSE_MS);
+    search(pane, false);
 }
 
 static void pane_focus(struct pane *base, bool focused)
