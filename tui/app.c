@@ -439,9 +439,10 @@ int app_run(const struct app_options *options, struct error *error)
     if (app.composing)
         composer_close();
     bindings_close(app.bindings);
-    terminal_close(app.terminal);
+    /* First: while the terminal is ours, a Ctrl-C too many does not end the saving. */
     if (library_close(&app.library, error) != 0 && result == 0 && app.result == 0)
         result = -1;
+    terminal_close(app.terminal);
     close_work(&app);
     input_free(&app.input);
     free(app.about);

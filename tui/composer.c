@@ -83,6 +83,7 @@ static void accept_line(char *line)
     paste_unfold(&bridge.pastes, line, strlen(line), false, &bridge.accepted);
     bridge.has_accepted = true;
     free(line);
+    using_history(); /* the next line begins after the last entry, whatever this one was */
 }
 
 static void redisplay(void)
@@ -229,6 +230,14 @@ void composer_close(void)
 
 /* --- editing --------------------------------------------------------------------------------- */
 
+/* Readline's own way out of a half-typed key, a search or a count. */
+static void abandon_state(void)
+{
+    forget_matches();
+    rl_callback_sigcleanup();
+    rl_free_line_state();
+}
+
 /* A sequence that nothing is bound to would be inserted in part. */
 static bool is_unbound_sequence(const char *bytes, size_t length)
 {
@@ -238,12 +247,24 @@ static bool is_unbound_sequence(const char *bytes, size_t length)
     return rl_function_of_keyseq_len(bytes, length, NULL, &type) == NULL;
 }
 
+/* Ctrl-X, to which longer keys are bound: readline's search falls over it. */
+static bool is_prefix_key(const char *bytes, size_t length)
+{
+    int type = ISFUNC;
+    if (length == 0 || bytes[0] == '\033')
+        return false;
+    rl_function_of_keyseq_len(bytes, 1, NULL, &type);
+    return type == ISKMAP;
+}
+
 void composer_feed(const char *bytes, size_t length)
 {
     forget_matches();
     bridge.version++;
     if (is_unbound_sequence(bytes, length))
         return;
+    if (RL_ISSTATE(RL_STATE_ISEARCH) && is_prefix_key(bytes, length))
+        abandon_state(); /* keeps what was found */
     strbuf_clear(&bridge.queue);
     bridge.queue_read = 0;
     strbuf_add(&bridge.queue, bytes, length);
@@ -279,14 +300,6 @@ void composer_set_text(const char *text)
     bridge.version++;
     composer_paste(strbuf_text(&clean), clean.length);
     strbuf_free(&clean);
-}
-
-/* Readline's own way out of a half-typed key, a search or a count. */
-static void abandon_state(void)
-{
-    forget_matches();
-    rl_callback_sigcleanup();
-    rl_free_line_state();
 }
 
 void composer_clear(void)
@@ -338,12 +351,25 @@ void composer_add_history(const char *text)
 
 /* --- drafts ---------------------------------------------------------------------------------- */
 
+/* While one looks through the history, readline's entries own the undo lists: nothing of them goes
+ * with the line. */
+static void leave_history(void)
+{
+    if (where_history() >= history_length)
+        return;
+    rl_free_undo_list();
+    rl_maybe_unsave_line(); /* the line that was typed before, and its undo list */
+    rl_free_undo_list();
+    using_history();
+}
+
 void composer_store(struct composer_draft *draft)
 {
     abandon_state();
     draft->text = xstrndup(rl_line_buffer, (size_t)rl_end);
     draft->point = rl_point;
     draft->pastes = bridge.pastes;
+    leave_history();
     draft->undo = rl_undo_list;
     bridge.pastes = (struct paste_list){0};
     rl_undo_list = NULL;
@@ -355,6 +381,7 @@ void composer_store(struct composer_draft *draft)
 void composer_load(struct composer_draft *draft)
 {
     abandon_state();
+    leave_history();
     rl_free_undo_list();
     rl_replace_line(draft->text != NULL ? draft->text : "", 0);
     rl_point = draft->point < rl_end ? draft->point : rl_end;

@@ -49,7 +49,8 @@ struct terminal {
     struct termios modes; /* as they were */
     enum colour_depth depth;
     bool mouse, synchronised;
-    bool extras; /* titles, the clipboard, cursor shapes */
+    bool extras;     /* titles, the clipboard, cursor shapes */
+    bool title_kept; /* the one that was there */
     bool bar, bar_shown;
     char *title; /* sanitised, NULL: none */
     struct {
@@ -164,14 +165,17 @@ static void send_title(const struct terminal *terminal)
     send_bytes("\033\\");
 }
 
-static void modes_on(const struct terminal *terminal)
+static void modes_on(struct terminal *terminal)
 {
     send_bytes(MODES_ON);
     if (terminal->mouse)
         send_bytes(MOUSE_ON);
     if (!terminal->extras)
-        return; /* the Linux console prints a question that it does not know */
-    send_bytes(TITLE_KEEP "\033[?2026$p");
+        return;                /* the Linux console prints a question that it does not know */
+    if (!terminal->title_kept) /* a SIGCONT may come without a stop */
+        send_bytes(TITLE_KEEP);
+    terminal->title_kept = true;
+    send_bytes("\033[?2026$p");
     send_title(terminal);
 }
 
@@ -179,6 +183,7 @@ static void modes_off(struct terminal *terminal)
 {
     send_bytes(terminal->extras ? MODES_OFF EXTRAS_BACK : MODES_OFF);
     terminal->bar_shown = false;
+    terminal->title_kept = false;
 }
 
 int terminal_open(struct terminal **out, const char *colour, bool mouse, const struct theme *theme,

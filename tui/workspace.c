@@ -51,6 +51,7 @@ static void kill_pane(struct workspace *workspace, struct pane *pane)
     if (workspace->dead_count == PANES_MAX)
         bury(workspace);
     workspace->dead[workspace->dead_count++] = pane;
+    workspace->place_count = 0; /* until the next frame nobody knows where the others stand */
 }
 
 void workspace_free(struct workspace *workspace)

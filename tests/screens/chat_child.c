@@ -32,6 +32,8 @@ static int run(void *user)
     struct chat_child *child = user;
     struct settings settings;
     struct error error = {0};
+    if (child->directory != NULL && chdir(child->directory) != 0)
+        return 1;
     settings_defaults(&settings);
     settings.sampling.seed = 1;
     free(settings.theme);
@@ -51,6 +53,8 @@ static int run(void *user)
                                   .config_path = child->config};
     if (child->load_steps > 0)
         loader_start(&options.loader, slow_load, child, &error);
+    else if (child->generator != NULL)
+        options.generator = child->generator();
     else
         options.generator = generator_fake_open(child->script, child->piece_ms,
                                                 child->context > 0 ? child->context : 4096);

@@ -11,13 +11,16 @@
 struct chat_child {
     const char *script; /* replies, parted by "\n---\n" */
     unsigned piece_ms;
-    unsigned context;       /* 0: 4096 */
-    const char *theme;      /* NULL: vaquita-dark */
-    const char *colour;     /* NULL: auto */
-    const char *library;    /* path of a store; NULL: no chats are kept */
-    const char *config;     /* path of an airo.ini, for its keys; NULL: none */
-    bool last;              /* begins with the chat that was last updated */
-    const char *history;    /* a path, or NULL */
+    unsigned context;      /* 0: 4096 */
+    const char *theme;     /* NULL: vaquita-dark */
+    const char *colour;    /* NULL: auto */
+    const char *library;   /* path of a store; NULL: no chats are kept */
+    const char *config;    /* path of an airo.ini, for its keys; NULL: none */
+    bool last;             /* begins with the chat that was last updated */
+    const char *history;   /* a path, or NULL */
+    const char *directory; /* to run in, with links to themes/ and prompts/; NULL: where it is */
+    /* In place of the fake, made in the child; NULL: the fake. */
+    struct generator *(*generator)(void);
     unsigned load_steps;    /* more than 0: through the loader, in so many steps */
     const char *load_error; /* the load ends with it */
     bool load_forever;      /* until it is cancelled */

@@ -1,6 +1,7 @@
 #include "tests/screens/pty_screen.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pty.h>
 #include <signal.h>
@@ -18,7 +19,15 @@
 #include "engine/base/alloc.h"
 #include "engine/base/utf8.h"
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#include <sanitizer/common_interface_defs.h>
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#endif
+
 #define DEADLINE_MS 30000 /* AIRO_DEADLINE_MS says less while one works on a test */
+#define LEAK_STATUS 77
 #define SYNC_QUERY  "\033[?2026$p"
 #define SYNC_ANSWER "\033[?2026;2$y"
 #define FRAME_BEGIN "\033[?2026h"
@@ -39,6 +48,7 @@ struct pty_screen {
     int status;
     struct strbuf output;
     size_t shown; /* of output, given to the terminal */
+    bool blind;
     struct pty_state state;
     struct termios before;
 };
@@ -110,6 +120,8 @@ static void open_terminal(struct pty_screen *screen)
 static void show_output(struct pty_screen *screen)
 {
     size_t end = screen->output.length;
+    if (screen->blind)
+        screen->shown = end;
     while (screen->shown < end) {
         const char *from = screen->output.data + screen->shown;
         size_t length = end - screen->shown;
@@ -148,6 +160,25 @@ static void set_variables(const struct pty_variable *variables)
     }
 }
 
+/* A sanitizer's report goes where the parent's goes, not to the screen. */
+static void report_to(int fd)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    __sanitizer_set_report_fd((void *)(intptr_t)fd);
+#else
+    (void)fd;
+#endif
+}
+
+static bool leaks(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+    return __lsan_do_recoverable_leak_check() != 0;
+#else
+    return false;
+#endif
+}
+
 struct pty_screen *pty_screen_start(int rows, int columns, const struct pty_variable *variables,
                                     int (*app)(void *user), void *user)
 {
@@ -165,11 +196,12 @@ struct pty_screen *pty_screen_start(int rows, int columns, const struct pty_vari
     screen->child = fork();
     if (screen->child == 0) {
         close(screen->fd);
+        report_to(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3));
         login_tty(slave);
         set_variables(variables);
         int status = app(user);
         fflush(stdout);
-        _exit(status);
+        _exit(leaks() ? LEAK_STATUS : status);
     }
     close(slave);
     return screen;
@@ -223,7 +255,8 @@ void pty_screen_resize(struct pty_screen *screen, int rows, int columns)
     struct winsize size = {.ws_row = (unsigned short)rows, .ws_col = (unsigned short)columns};
     screen->rows = rows;
     screen->columns = columns;
-    vterm_set_size(screen->vterm, rows, columns);
+    if (!screen->blind)
+        vterm_set_size(screen->vterm, rows, columns);
     ioctl(screen->fd, TIOCSWINSZ, &size);
     kill(screen->child, SIGWINCH);
 }
@@ -257,6 +290,21 @@ bool pty_screen_take(struct pty_screen *screen, int wait_ms)
     bool open = take_output(screen, wait_ms);
     screen->shown = screen->output.length;
     return open;
+}
+
+void pty_screen_blindfold(struct pty_screen *screen, bool blind)
+{
+    if (screen->blind && !blind) {
+        vterm_free(screen->vterm);
+        open_terminal(screen);
+    }
+    screen->blind = blind;
+}
+
+void pty_screen_drop(struct pty_screen *screen, size_t bytes)
+{
+    strbuf_remove(&screen->output, 0, bytes);
+    screen->shown = screen->shown > bytes ? screen->shown - bytes : 0;
 }
 
 /* Half a frame is nothing to look at. */

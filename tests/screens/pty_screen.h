@@ -23,7 +23,8 @@ struct pty_variable {
     const char *name, *value;
 };
 
-/* `app`'s result is the child's exit status. */
+/* `app`'s result is the child's exit status; what a sanitizer finds there (leaks too) makes it
+ * another one, and is told on the parent's stderr. */
 struct pty_screen *pty_screen_start(int rows, int columns, const struct pty_variable *variables,
                                     int (*app)(void *user), void *user);
 /* Kills what still runs. */
@@ -37,6 +38,11 @@ void pty_screen_resize(struct pty_screen *screen, int rows, int columns);
 bool pty_screen_pump(struct pty_screen *screen, int wait_ms);
 /* The same without a terminal that looks at it: libvterm does not stand everything. */
 bool pty_screen_take(struct pty_screen *screen, int wait_ms);
+/* Until it is taken off, nothing is looked at; then an empty terminal begins to look, which must be
+ * drawn anew to see anything. */
+void pty_screen_blindfold(struct pty_screen *screen, bool blind);
+/* Forgets so many bytes of the output, from its beginning: what has been looked at. */
+void pty_screen_drop(struct pty_screen *screen, size_t bytes);
 /* True as soon as the condition holds of a whole frame; false at the deadline. */
 bool pty_screen_wait(struct pty_screen *screen, bool (*condition)(struct pty_screen *, void *),
                      void *user);
