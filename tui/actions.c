@@ -7,6 +7,7 @@
 #include "tui/bindings.h"
 #include "tui/commands.h"
 #include "tui/pane_chat.h"
+#include "tui/scene_shelf.h"
 #include "tui/suggest.h"
 #include "tui/theme.h"
 #include "tui/workspace.h"
@@ -17,6 +18,7 @@ const struct action_table action_tables[CONTEXTS] = {
     [CONTEXT_TRANSCRIPT] = {"In the transcript", actions_transcript},
     [CONTEXT_CHATS] = {"In the list of chats", actions_chats},
     [CONTEXT_DOCUMENTS] = {"In the documents", actions_documents},
+    [CONTEXT_SCENE] = {"In the scene", actions_scene},
     [CONTEXT_OVERLAY] = {"In a list or a question", actions_overlay},
 };
 
@@ -151,6 +153,8 @@ char *actions_complete(void *user, const char *line, int start, unsigned index, 
         return start == 5 ? setting_at(index) : NULL;
     if (strncmp(line, "/theme ", 7) == 0)
         return theme_list(index);
+    if (strncmp(line, "/scene ", 7) == 0 && strpbrk(line + 7, "/~") == NULL)
+        return start == 7 ? scene_shelf_name(index) : NULL;
     *files = true;
     return NULL;
 }

@@ -8,6 +8,7 @@
 #include "tui/composer.h"
 #include "tui/pane_chat.h"
 #include "tui/reading.h"
+#include "tui/scene_commands.h"
 #include "tui/workspace.h"
 
 #define WHEEL_ROWS 3
@@ -116,7 +117,7 @@ ACTION(do_bottom)
 }
 
 const struct action actions_composer[] = {
-    {NULL, NULL, NULL, "Enter", "send; while a reply runs, queue", NULL},
+    {NULL, NULL, NULL, "Enter", "send; while a reply runs, queue; empty: a scene goes on", NULL},
     {"new-line", NULL, NULL, "Alt-Enter Shift-Enter", "new line", do_newline},
     {"starter", NULL, NULL, "Tab", "on the start page: try one of its offers", do_starter},
     {NULL, NULL, NULL, "Tab", "complete a command or a file name", NULL},
@@ -142,6 +143,10 @@ const struct action actions_composer[] = {
     {"save", "/save", "FILE", NULL, "write the chat to a new file", command_save},
     {"set", "/set", "[NAME VALUE]", NULL, "list or change how replies are made", command_set},
     {"system", "/system", "[TEXT]", NULL, "show or change the system line", command_system},
+    {"play", "/scene", "[NAME]", NULL, "play a scene, or a card by its path; alone: a list",
+     command_scene},
+    {"next-line", "/next", "[NAME]", NULL, "let the scene go on, by NAME or anyone", command_next},
+    {"mine", "/mine", NULL, NULL, "have my next line written, to be edited", command_mine},
     {"theme", "/theme", "[NAME]", NULL, "choose a theme", command_theme},
     {"page-up", NULL, NULL, "PageUp", "scroll back, a page", do_page_up},
     {"page-down", NULL, NULL, "PageDown", "scroll on, a page", do_page_down},

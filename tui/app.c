@@ -21,6 +21,7 @@
 #include "tui/pane_chat.h"
 #include "tui/pane_kinds.h"
 #include "tui/pane_loading.h"
+#include "tui/scene_talk.h"
 #include "tui/signals.h"
 #include "tui/workspace.h"
 
@@ -28,6 +29,7 @@
 #define EVENTS_A_TURN 512 /* so that keys are looked at in between */
 #define READ_BYTES    16384
 #define LONGEST_WAIT  60000
+#define WIDE_COLUMNS  100 /* where a scene is opened with its pane */
 
 struct app {
     const struct app_options *options;
@@ -271,9 +273,13 @@ static int open_workspace(struct app *app, struct error *error)
     workspace_begin(app->workspace, chat);
     pane_kinds_begin(app);
     library_purge(&app->library, app->options->settings->purge_days);
-    if (strcmp(app->options->settings->start, "last") == 0)
+    const char *scene = app->options->scene;
+    if (scene == NULL && strcmp(app->options->settings->start, "last") == 0)
         chats_open_last(app);
     attach(app);
+    if (scene != NULL && scene_talk_play_name(pane_chat_of(chat), scene) &&
+        terminal_area(app->terminal).columns >= WIDE_COLUMNS)
+        pane_kind_open_beside(app, "scene");
     if (composer != 0)
         workspace_flash(app->workspace, STYLE_WARN, "%s", notice.message);
     if (app->library.problem.code != ERROR_NONE)

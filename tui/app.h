@@ -29,6 +29,7 @@ struct app_options {
     const char *history_path;       /* NULL: no history is kept */
     const char *library_path;       /* NULL: no chats are kept */
     const char *config_path;        /* airo.ini, for the keys; NULL: none */
+    const char *scene;              /* to play at once; NULL: none */
 };
 
 /* Runs until the user leaves: 0, or the number of the signal that ended it, or -1 and an error for

@@ -69,6 +69,8 @@ void chat_reset(struct chat *chat)
     chat->conversation = fresh;
     chat->unanswered = NULL;
     chat->speaker = CHAT_ANYONE;
+    chat->scene_version++;
+    chat->greeting = 0;
     chat->skip_turns = chat->skip_examples = 0;
     chat->row = 0;
     chat->change = 0;
@@ -561,23 +563,84 @@ void chat_scene_changed(struct chat *chat)
     struct strbuf text = {0};
     if (chat->scene != NULL)
         scene_write(chat->scene, &text);
+    chat->scene_version++;
     chat_keep_field(chat, STORE_SCENE, chat->scene != NULL ? strbuf_text(&text) : NULL);
     strbuf_free(&text);
 }
 
 void chat_set_scene(struct chat *chat, struct scene *scene)
 {
+    bool greets = chat_greets(chat);
     scene_free(chat->scene);
     chat->scene = scene;
     chat->speaker = CHAT_ANYONE;
     chat_scene_changed(chat);
-    if (scene == NULL || chat->conversation->tip >= 0 || scene_greeting_count(scene) == 0)
-        return;
+    if (greets)
+        chat_take_back(chat, chat->conversation->tip);
+    if (scene != NULL && chat->conversation->tip < 0 && scene_greeting_count(scene) > 0)
+        chat_greet(chat, 0);
+}
+
+bool chat_greets(const struct chat *chat)
+{
+    const struct message *tip = chat_tip(chat);
+    return chat->scene != NULL && tip != NULL && tip->parent < 0 && tip->role == ROLE_ASSISTANT &&
+           tip->made_with == NULL && chat->reply == NULL;
+}
+
+static bool is_text(const struct message *message, const struct strbuf *text)
+{
+    return message->text.length == text->length &&
+           memcmp(strbuf_text(&message->text), strbuf_text(text), text->length) == 0;
+}
+
+void chat_greet(struct chat *chat, size_t index)
+{
+    struct conversation *conversation = chat->conversation;
     struct strbuf text = {0};
     struct macro_context clock = clock_of(chat);
-    scene_greeting(scene, 0, &clock, &text);
-    conversation_add(chat->conversation, -1, ROLE_ASSISTANT, strbuf_text(&text), text.length);
+    scene_greeting(chat->scene, index, &clock, &text);
+    int id = conversation->first_root;
+    while (id >= 0 &&
+           (conversation->items[id]->deleted || !is_text(conversation->items[id], &text)))
+        id = conversation->items[id]->link.next;
+    if (id >= 0)
+        chat_select(chat, id);
+    else
+        conversation_add(conversation, -1, ROLE_ASSISTANT, strbuf_text(&text), text.length);
+    chat->greeting = index;
     strbuf_free(&text);
+}
+
+void chat_opening(const struct chat *chat, struct strbuf *out)
+{
+    struct macro_context clock = clock_of(chat);
+    scene_opening(chat->scene, &clock, out);
+}
+
+int chat_turn(const struct chat *chat)
+{
+    const struct message *tip = chat_tip(chat);
+    int last = -1;
+    const char *at = tip != NULL ? strbuf_text(&tip->text) : "";
+    while (*at != '\0') {
+        struct scene_line line;
+        size_t length = strcspn(at, "\n");
+        scene_parse_line(chat->scene, at, length, &line);
+        if (line.speaker >= 0)
+            last = line.speaker;
+        at += length + (at[length] == '\n');
+    }
+    return (last + 1) % (int)chat->scene->character_count;
+}
+
+void chat_take_back(struct chat *chat, int id)
+{
+    struct message *message = chat->conversation->items[id];
+    message->deleted = true;
+    chat->conversation->tip = message->parent;
+    if (message->stored != 0)
+        chat_keep_message(chat, message);
 }
 
 const char *chat_system(struct chat *chat, const char *text)

@@ -35,6 +35,8 @@ struct chat {
     char *title;                   /* NULL: made from the first message */
     struct scene *scene;           /* NULL: none */
     int speaker;                   /* of the next reply, in a scene: an index or one of the above */
+    unsigned long scene_version;   /* rises with each change of the scene */
+    size_t greeting;               /* the first message that stands there, of the scene's */
     /* What is left out of the prompt so that it fits: set by the user's choice. */
     size_t skip_turns, skip_examples;
 
@@ -110,6 +112,17 @@ struct message *chat_tip(const struct chat *chat);
 void chat_set_scene(struct chat *chat, struct scene *scene);
 /* After a change of chat->scene in place. */
 void chat_scene_changed(struct chat *chat);
+/* True while nothing but a first message of the scene stands there. */
+bool chat_greets(const struct chat *chat);
+/* Puts another first message of the scene (scene_greeting_count) in the place of that. */
+void chat_greet(struct chat *chat, size_t index);
+/* Appends the scene's opening instruction as it would be sent. */
+void chat_opening(const struct chat *chat, struct strbuf *out);
+/* Whose turn it would be if all of the scene spoke in order: after the one who spoke last. 0 where
+ * nobody has. The scene has a character. */
+int chat_turn(const struct chat *chat);
+/* Takes the tip away again: the path ends before it. */
+void chat_take_back(struct chat *chat, int id);
 /* Changes the system line ("": does not; "default": the template's own); returns what it is. */
 const char *chat_system(struct chat *chat, const char *text);
 /* Appends the title, or the beginning of the first message. */

@@ -16,6 +16,7 @@
 #include "tui/commands.h"
 #include "tui/library.h"
 #include "tui/model_session.h"
+#include "tui/scene_talk.h"
 #include "tui/suggest.h"
 
 struct plain {
@@ -28,6 +29,7 @@ struct plain {
     struct strbuf input;      /* read, not yet used */
     size_t searched;          /* of it, without a newline */
     bool ended;
+    size_t printed; /* bytes of the reply */
 };
 
 static void complain(const struct error *error)
@@ -45,13 +47,27 @@ static void note_lines(char *text)
 
 /* --- replies --------------------------------------------------------------------------------- */
 
+/* What of the reply has not been printed; in a scene only whole lines, because the last one may
+ * turn out to be a stranger's, and then it goes. */
+static void print_new(struct plain *plain, const struct message *message, bool ended)
+{
+    const struct strbuf *text = &message->text;
+    size_t end = text->length;
+    while (!ended && plain->chat->scene != NULL && end > plain->printed &&
+           text->data[end - 1] != '\n')
+        end--;
+    if (end > plain->printed)
+        command_print(text->data + plain->printed, end - plain->printed);
+    plain->printed = end;
+}
+
 static void take_event(void *user, const struct event *event)
 {
     struct plain *plain = user;
-    struct message *message;
-    if (event->kind == EVENT_TEXT)
-        command_print(event->text, event->length);
-    chat_event(plain->chat, event, &message);
+    struct message *message = NULL;
+    enum chat_change change = chat_event(plain->chat, event, &message);
+    if (change != CHAT_SAME && change != CHAT_PROGRESSED)
+        print_new(plain, message, change != CHAT_GREW);
 }
 
 /* Says once that what was written is not on the disk, and why; and when it is, after all. */
@@ -76,9 +92,11 @@ static void run_reply(struct plain *plain, struct prompt_notes *notes)
     struct error error;
     for (size_t i = 0; i < notes->count; i++)
         command_note("made harmless: %s", notes->lines[i]);
+    plain->printed = plain->chat->reply->text.length; /* before it: what /continue goes on from */
     int result = model_session_follow(&plain->session, plain->chat->generation, take_event, plain,
                                       &end, &error);
-    command_print("\n", 1);
+    if (plain->printed > 0 || plain->chat->scene == NULL)
+        command_print("\n", 1);
     if (result != 0) {
         complain(&error);
     } else {
@@ -301,6 +319,74 @@ static void do_system(struct plain *plain, const char *argument)
     command_note("system: %s", chat_system(plain->chat, argument));
 }
 
+/* --- scenes ---------------------------------------------------------------------------------- */
+
+/* What stands there already, or the reply to the scene's opening. */
+static void begin_scene(struct plain *plain)
+{
+    const struct message *tip = chat_tip(plain->chat);
+    struct strbuf opening = {0};
+    if (tip != NULL) {
+        command_print(strbuf_text(&tip->text), tip->text.length);
+        command_print("\n", 1);
+        return;
+    }
+    chat_opening(plain->chat, &opening);
+    if (opening.length > 0)
+        send_message(plain, strbuf_text(&opening));
+    strbuf_free(&opening);
+}
+
+static int play(struct plain *plain, const char *name, struct error *error)
+{
+    struct scene *scene = scene_talk_open(name, error);
+    if (scene == NULL)
+        return -1;
+    bool fresh = chat_tip(plain->chat) == NULL || chat_greets(plain->chat);
+    chat_set_scene(plain->chat, scene);
+    command_note("%s: an empty line lets the scene go on", scene->title);
+    if (fresh)
+        begin_scene(plain);
+    return 0;
+}
+
+static void do_scene(struct plain *plain, const char *argument)
+{
+    struct error error;
+    if (argument[0] == '\0')
+        command_note("/scene needs a name; airo play lists them");
+    else if (play(plain, argument, &error) != 0)
+        complain(&error);
+}
+
+/* False when not a word came. */
+static bool reply_again(struct plain *plain)
+{
+    struct error error;
+    struct prompt_notes notes = {0};
+    struct conversation *conversation = plain->chat->conversation;
+    size_t before = conversation->count;
+    if (chat_next_line(plain->chat, &notes, &error) == 0)
+        run_reply(plain, &notes);
+    else
+        complain(&error);
+    prompt_notes_free(&notes);
+    if (conversation->count == before || conversation->items[before]->text.length > 0)
+        return true;
+    if (!conversation->items[before]->deleted)
+        chat_take_back(plain->chat, conversation->items[before]->id);
+    return false;
+}
+
+static void go_on(struct plain *plain)
+{
+    if (reply_again(plain) || plain->chat->scene->character_count == 0)
+        return;
+    plain->chat->speaker = chat_turn(plain->chat); /* it takes a name to begin with */
+    reply_again(plain);
+    plain->chat->speaker = CHAT_ANYONE;
+}
+
 static void do_quit(struct plain *plain, const char *argument)
 {
     (void)argument;
@@ -327,6 +413,7 @@ static const struct {
     {"/save", do_save, NULL, NULL},
     {"/set", do_set, NULL, NULL},
     {"/system", do_system, NULL, NULL},
+    {"/scene", do_scene, NULL, NULL},
     {"/quit", do_quit, NULL, NULL},
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
@@ -368,8 +455,11 @@ static void run_command(struct plain *plain, const char *name, const char *argum
 static void accept_line(struct plain *plain, const char *text)
 {
     char *name, *argument;
-    if (text[strspn(text, " \t\r")] == '\0')
+    if (text[strspn(text, " \t\r")] == '\0') {
+        if (plain->chat->scene != NULL && chat_tip(plain->chat) != NULL)
+            go_on(plain);
         return;
+    }
     if (!actions_parse_line(text, &name, &argument)) {
         send_message(plain, text);
         return;
@@ -441,7 +531,7 @@ static void open_library(struct plain *plain)
     free(path);
 }
 
-int chat_plain_run(struct settings *settings, struct document_list *attached)
+int chat_plain_run(struct settings *settings, struct document_list *attached, const char *scene)
 {
     struct plain plain = {.settings = settings};
     struct error error = {0};
@@ -453,13 +543,15 @@ int chat_plain_run(struct settings *settings, struct document_list *attached)
     if (result == 0)
         result =
             chat_open(&plain.chat, settings, plain.session.generator, &plain.library, 0, &error);
-    if (result == 0 && strcmp(settings->start, "last") == 0)
+    if (result == 0 && scene == NULL && strcmp(settings->start, "last") == 0)
         open_last(&plain);
-    if (result == 0 && attached->count > 0) {
+    if (result == 0 && attached != NULL && attached->count > 0) {
         document_list_free(&plain.chat->attached);
         plain.chat->attached = *attached;
         *attached = (struct document_list){0};
     }
+    if (result == 0 && scene != NULL)
+        result = play(&plain, scene, &error);
     if (result == 0)
         chat_lines(&plain);
     int status = result != 0                 ? command_failed(&error)

@@ -8,8 +8,8 @@
 #include "engine/chat/document.h"
 #include "tui/settings.h"
 
-/* Runs to the end of standard input; the exit status. `attached` is taken over. /set and /system
- * change the settings. */
-int chat_plain_run(struct settings *settings, struct document_list *attached);
+/* Runs to the end of standard input; the exit status. `attached` is taken over, `scene` is played;
+ * either may be NULL. /set and /system change the settings. */
+int chat_plain_run(struct settings *settings, struct document_list *attached, const char *scene);
 
 #endif

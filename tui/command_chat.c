@@ -1,5 +1,5 @@
 /* airo chat: the terminal interface. */
-#include "tui/command.h"
+#include "tui/command_chat.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -93,7 +93,7 @@ static char *config_path(void)
     return path;
 }
 
-static int run_screen(struct settings *settings, struct document_list *attached)
+int chat_screen_run(struct settings *settings, struct document_list *attached, const char *scene)
 {
     struct error error = {0};
     char *state = xdg_directory("state");
@@ -103,7 +103,8 @@ static int run_screen(struct settings *settings, struct document_list *attached)
                                   .attached = attached,
                                   .history_path = history,
                                   .library_path = chats,
-                                  .config_path = config};
+                                  .config_path = config,
+                                  .scene = scene};
     int result = loader_start(&options.loader, load, settings, &error);
     if (result == 0)
         result = app_run(&options, &error);
@@ -159,7 +160,8 @@ static int start(struct settings *settings, bool plain, bool last, struct docume
     }
     if (settings_take_model(settings, &error) != 0)
         return command_failed(&error);
-    return plain ? chat_plain_run(settings, attached) : run_screen(settings, attached);
+    return plain ? chat_plain_run(settings, attached, NULL)
+                 : chat_screen_run(settings, attached, NULL);
 }
 
 static int run(struct settings *settings, int argc, char **argv)

@@ -38,6 +38,8 @@ const struct option options_table[] = {
      "repeated"},
     {"key", 'k', "chat", NULL, OPTION_STRING, "KEY=VALUE", NO_RANGE, NULL, 0, NULL,
      "metadata of the document before it, in place of the date and name guessed from the file"},
+    {"plain", 0, "play", NULL, OPTION_FLAG, NULL, NO_RANGE, NULL, 0, NULL,
+     "line by line, as with chat; an empty line lets the scene go on"},
     {"document", 'd', "ask", NULL, OPTION_STRING, "FILE", NO_RANGE, NULL, 0, NULL,
      "a document to answer from: a file, a directory, a quoted pattern such as 'notes/**/*.md', "
      "or - for standard input; may be repeated. PDF, HTML and the like go through converters "

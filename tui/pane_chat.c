@@ -14,6 +14,7 @@
 #include "tui/chat_work.h"
 #include "tui/composer.h"
 #include "tui/fit_picker.h"
+#include "tui/scene_talk.h"
 #include "tui/start_page.h"
 #include "tui/starters.h"
 #include "tui/transcript_cursor.h"
@@ -300,11 +301,36 @@ static void attach_sample(struct pane_chat *pane, const char *name)
     free(path);
 }
 
-static void detach_sample(struct pane_chat *pane)
+static void set_sample_scene(struct pane_chat *pane, const char *name)
 {
-    const char *name = pane->starter >= 0 ? starters_table[pane->starter].document : NULL;
-    if (name != NULL)
-        chat_detach(pane->chat, name);
+    struct error error;
+    struct scene *scene = scene_talk_open(name, &error);
+    if (scene != NULL)
+        chat_set_scene(pane->chat, scene);
+    else
+        pane_chat_say(pane, TRANSCRIPT_ERROR, "%s", error.message);
+}
+
+static void take_sample_back(struct pane_chat *pane)
+{
+    const struct starter *starter =
+        pane->starter >= 0 ? &starters_table[pane->starter] : &(const struct starter){0};
+    if (starter->document != NULL)
+        chat_detach(pane->chat, starter->document);
+    if (starter->scene != NULL)
+        chat_set_scene(pane->chat, NULL);
+}
+
+/* What the offer types; to be freed. */
+static char *starter_text(const struct pane_chat *pane)
+{
+    const struct starter *starter = &starters_table[pane->starter];
+    struct strbuf text = {0};
+    if (starter->scene != NULL && pane->chat->scene != NULL)
+        chat_opening(pane->chat, &text);
+    else
+        strbuf_puts(&text, starter->line);
+    return strbuf_detach(&text);
 }
 
 /* What is typed is the offer that was typed last, unchanged. */
@@ -313,7 +339,7 @@ static bool starter_is_typed(const struct pane_chat *pane)
     struct strbuf typed = {0};
     if (pane->starter < 0)
         return false;
-    char *text = starter_text((unsigned)pane->starter);
+    char *text = starter_text(pane);
     composer_text(&typed);
     bool same = strcmp(strbuf_text(&typed), text) == 0;
     strbuf_free(&typed);
@@ -325,11 +351,14 @@ bool pane_chat_next_starter(struct pane_chat *pane)
 {
     if (!transcript_is_empty(pane->transcript) || (!composer_is_empty() && !starter_is_typed(pane)))
         return false;
-    detach_sample(pane);
+    take_sample_back(pane);
     pane->starter = (pane->starter + 1) % STARTERS;
-    if (starters_table[pane->starter].document != NULL)
-        attach_sample(pane, starters_table[pane->starter].document);
-    char *text = starter_text((unsigned)pane->starter);
+    const struct starter *starter = &starters_table[pane->starter];
+    if (starter->document != NULL)
+        attach_sample(pane, starter->document);
+    if (starter->scene != NULL)
+        set_sample_scene(pane, starter->scene);
+    char *text = starter_text(pane);
     composer_set_text(text);
     free(text);
     pane_chat_recount(pane);
@@ -394,8 +423,10 @@ static int draft_wait(const struct pane_chat *pane, uint64_t now_ms)
 
 static void accept_line(struct pane_chat *pane, const char *text)
 {
-    if (is_blank(text))
+    if (is_blank(text)) {
+        scene_talk_go_on(pane);
         return;
+    }
     composer_add_history(text);
     pane->starter = -1;
     if (pane->draft_kept)
@@ -522,6 +553,7 @@ static void pane_event(struct pane *base, const struct event *event)
     case CHAT_ENDED:
     case CHAT_FAILED:
         end_reply(pane, event, message);
+        scene_talk_ended(pane, message, event);
         pane_chat_recount(pane);
         if (event->kind == EVENT_DONE && event->reason != STOP_CANCELLED)
             send_queued(pane);
@@ -627,7 +659,9 @@ static const char *hint(const struct pane_chat *pane)
         return pane->queue != NULL ? "Ctrl-C stops · queued" : "Ctrl-C stops";
     if (!pane->focused)
         return "";
-    return composer_is_empty() ? "F1 help · F9 all actions" : "Enter sends · Alt-Enter new line";
+    if (!composer_is_empty())
+        return "Enter sends · Alt-Enter new line";
+    return pane->chat->scene != NULL ? "Enter: it goes on · F4 cast" : "F1 help · F9 all actions";
 }
 
 static void draw_rule(const struct pane_chat *pane, struct terminal *terminal,
@@ -679,7 +713,10 @@ static void pane_draw(struct pane *base, struct terminal *terminal, const struct
     pane->body = regions.body;
     pane->body.row -= area->row;
     pane->body.column -= area->column;
-    if (transcript_is_empty(pane->transcript))
+    scene_talk_speakers(pane);
+    if (transcript_is_empty(pane->transcript) && pane->chat->scene != NULL && pane->starter < 0)
+        scene_talk_draw_page(pane->chat, terminal, &regions.body);
+    else if (transcript_is_empty(pane->transcript))
         start_page_draw(terminal, &regions.body, pane->starter);
     else
         transcript_draw(pane->transcript, terminal, &regions.body);
@@ -707,6 +744,7 @@ static void pane_free(struct pane *base)
     chat_free(pane->chat);
     composer_draft_free(&pane->draft);
     composer_draft_free(&pane->aside);
+    free(pane->speakers);
     free(pane);
 }
 

@@ -35,6 +35,7 @@ struct pane_chat {
     struct rect body;            /* of the transcript, from the pane's corner, as last drawn */
     int deleted;                 /* the message deleted last; -1: none */
     int marked;                  /* the reply with marks on words that no document has; -1: none */
+    char *speakers;              /* that the transcript was told of; scene_talk.c */
     /* The draft's count: which version it is of, when the next is due. */
     unsigned long counted_version;
     uint64_t count_due_ms;

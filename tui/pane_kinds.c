@@ -7,12 +7,14 @@
 #include "tui/pane_chats.h"
 #include "tui/pane_documents.h"
 #include "tui/pane_help.h"
+#include "tui/pane_scene.h"
 #include "tui/workspace.h"
 
 const struct pane_kind pane_kinds[] = {
     {"chats", SPLIT_LEFT, true, pane_chats_create},
     {"documents", SPLIT_RIGHT, true, pane_documents_create},
     {"help", SPLIT_RIGHT, false, pane_help_create},
+    {"scene", SPLIT_RIGHT, false, pane_scene_create},
     {0},
 };
 
@@ -47,6 +49,15 @@ bool pane_kind_toggle(struct app *app, const char *name)
     else
         pane_kind_show(app, name);
     return true;
+}
+
+void pane_kind_open_beside(struct app *app, const char *name)
+{
+    struct workspace *workspace = app_workspace(app);
+    const struct pane_kind *kind = find(name);
+    if (kind != NULL && workspace_find(workspace, name) == NULL)
+        workspace_open_beside(workspace, &workspace_chat(workspace)->base, kind->side,
+                              kind->create(app));
 }
 
 void pane_kinds_begin(struct app *app)

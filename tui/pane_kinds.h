@@ -23,6 +23,8 @@ extern const struct pane_kind pane_kinds[];
 bool pane_kind_toggle(struct app *app, const char *name);
 /* The pane of this kind with the focus, opened where it was not. */
 struct pane *pane_kind_show(struct app *app, const char *name);
+/* Opens the pane, where it is not, without the focus. */
+void pane_kind_open_beside(struct app *app, const char *name);
 /* Those of the start, without the focus. */
 void pane_kinds_begin(struct app *app);
 

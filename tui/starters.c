@@ -6,12 +6,10 @@
 #include "engine/base/alloc.h"
 #include "engine/base/file.h"
 
-#define SAMPLE_BYTES_MAX 65536
-
 const struct starter starters_table[STARTERS] = {
     {"Chat", "What can you do?", NULL, NULL},
     {"Ask a document", "What color are blueberries?", "blueberries.txt", NULL},
-    {"Play a scene", "Old Bram and Pip, in a small harbour inn", NULL, "harbour-inn.txt"},
+    {"Play a scene", "Old Bram and Pip, in a small harbour inn", NULL, "harbour-inn"},
 };
 
 char *starter_path(const char *name)
@@ -30,18 +28,4 @@ char *starter_path(const char *name)
     }
     free(program);
     return found;
-}
-
-char *starter_text(unsigned index)
-{
-    struct strbuf text = {0};
-    char *path = starter_path(starters_table[index].file);
-    if (path == NULL || file_read(path, SAMPLE_BYTES_MAX, &text, NULL) != 0) {
-        strbuf_clear(&text);
-        strbuf_puts(&text, starters_table[index].line);
-    }
-    free(path);
-    while (text.length > 0 && text.data[text.length - 1] == '\n')
-        strbuf_remove(&text, text.length - 1, 1);
-    return strbuf_detach(&text);
 }

@@ -5,9 +5,9 @@
 #define AIRO_TUI_STARTERS_H
 
 struct starter {
-    const char *title, *line; /* the line is shown, and typed where there is no file */
+    const char *title, *line; /* the line is shown, and typed where there is no scene */
     const char *document;     /* a file of prompts/samples to attach, or NULL */
-    const char *file;         /* one whose text is typed, or NULL */
+    const char *scene;        /* one to set, whose opening is typed, or NULL */
 };
 
 #define STARTERS 3
@@ -15,7 +15,4 @@ extern const struct starter starters_table[STARTERS];
 
 /* The path of a file of prompts/samples, to be freed; NULL when `name` is or it is not found. */
 char *starter_path(const char *name);
-/* What goes into the composer, to be freed. */
-char *starter_text(unsigned index);
-
 #endif

@@ -18,6 +18,13 @@ static const char *const usual_rules[] = {
 };
 #define USUAL_RULES (sizeof usual_rules / sizeof usual_rules[0])
 
+void scene_own_rules(struct scene *scene)
+{
+    bool own = scene->rule_count > 0;
+    for (size_t i = 0; !own && i < USUAL_RULES; i++)
+        scene_add_rule(scene, usual_rules[i], NULL);
+}
+
 /* --- expanding -------------------------------------------------------------------------------- */
 
 /* "Yoda, Homer or Pip" */

@@ -31,6 +31,9 @@ struct scene_form {
 /* Appends the text of the scene, without a line break at its end. */
 void scene_text(const struct scene *scene, const struct scene_form *form, struct strbuf *out);
 
+/* Writes the usual rules out as the scene's own, where it has none. */
+void scene_own_rules(struct scene *scene);
+
 /* How many example blocks (parted by <START>) the cards have. */
 size_t scene_example_count(const struct scene *scene);
 

@@ -50,7 +50,8 @@ static int run(void *user)
                                   .about = "fake · plain RoPE · script",
                                   .history_path = child->history,
                                   .library_path = child->library,
-                                  .config_path = child->config};
+                                  .config_path = child->config,
+                                  .scene = child->scene};
     if (child->load_steps > 0)
         loader_start(&options.loader, slow_load, child, &error);
     else if (child->generator != NULL)

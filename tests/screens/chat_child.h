@@ -17,6 +17,7 @@ struct chat_child {
     const char *library;   /* path of a store; NULL: no chats are kept */
     const char *config;    /* path of an airo.ini, for its keys; NULL: none */
     bool last;             /* begins with the chat that was last updated */
+    const char *scene;     /* to play at once; NULL: none */
     const char *history;   /* a path, or NULL */
     const char *directory; /* to run in, with links to themes/ and prompts/; NULL: where it is */
     /* In place of the fake, made in the child; NULL: the fake. */
