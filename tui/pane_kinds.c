@@ -55,7 +55,13 @@ void pane_kind_open_beside(struct app *app, const char *name)
 {
     struct workspace *workspace = app_workspace(app);
     const struct pane_kind *kind = find(name);
-    if (kind != NULL && workspace_find(workspace, name) == NULL)
+    struct pane *documents = workspace_find(workspace, "documents");
+    if (kind == NULL || workspace_find(workspace, name) != NULL)
+        return;
+    /* There is room for one on that side: documents that nobody looks at make way. */
+    if (documents != NULL && documents != workspace_focus(workspace))
+        workspace_replace(workspace, documents, kind->create(app));
+    else
         workspace_open_beside(workspace, &workspace_chat(workspace)->base, kind->side,
                               kind->create(app));
 }
