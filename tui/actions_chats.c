@@ -245,9 +245,10 @@ bool command_export(struct app *app, struct pane *pane, const char *argument)
 bool command_import(struct app *app, struct pane *pane, const char *argument)
 {
     (void)pane;
-    if (argument[0] != '\0')
-        chats_import(app, argument);
-    else
+    int64_t imported = argument[0] != '\0' ? chats_import(app, argument) : 0;
+    if (imported != 0)
+        chats_open(app, imported, 0);
+    if (argument[0] == '\0')
         chats_ask_import(app);
     return true;
 }

@@ -326,7 +326,9 @@ int64_t chats_import(struct app *app, const char *path)
 static void import_named(struct app *app, int64_t row, const char *path)
 {
     (void)row;
-    chats_import(app, path);
+    int64_t imported = chats_import(app, path);
+    if (imported != 0)
+        chats_open(app, imported, 0);
 }
 
 void chats_ask_import(struct app *app)

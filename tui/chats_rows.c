@@ -11,7 +11,7 @@
 #define MARK_COLUMNS  3 /* a blank, the mark, a blank */
 #define COUNT_COLUMNS 5
 #define NUMBER_BYTES  24
-#define TITLE_COLUMNS 12 /* the least, or numbers are left out */
+#define TITLE_COLUMNS 20 /* the least, or numbers are left out */
 
 static enum style or_selected(const struct chats_row_state *state, enum style style)
 {
