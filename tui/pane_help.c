@@ -10,6 +10,7 @@
 #include "tui/wrap.h"
 
 #define TRIGGER_COLUMNS 22
+#define BESIDE_COLUMNS  50 /* narrower, and the help stands below its key */
 
 /* A row of the page: a title, a key with its help, or nothing. */
 struct help_row {
@@ -69,8 +70,8 @@ static void add_action(struct pane_help *pane, const struct action *action, int 
     struct wrap wrap = {0};
     put_trigger(pane, action, &trigger);
     wrap_update(&wrap, action->help, strlen(action->help),
-                columns > TRIGGER_COLUMNS + 10 ? columns - TRIGGER_COLUMNS - 2 : columns);
-    bool beside = columns > TRIGGER_COLUMNS + 10 && trigger.length < TRIGGER_COLUMNS;
+                columns >= BESIDE_COLUMNS ? columns - TRIGGER_COLUMNS - 2 : columns - 4);
+    bool beside = columns >= BESIDE_COLUMNS && trigger.length < TRIGGER_COLUMNS;
     if (!beside)
         add_row(pane, strbuf_text(&trigger), "", 0, false);
     for (size_t i = 0; i < wrap.count; i++)
@@ -117,7 +118,7 @@ static void draw_row(void *user, size_t index, bool selected, struct terminal *t
     const struct pane_help *pane = user;
     const struct help_row *row = &pane->rows[index];
     (void)selected;
-    bool beside = pane->columns > TRIGGER_COLUMNS + 10;
+    bool beside = pane->columns >= BESIDE_COLUMNS;
     terminal_puts(terminal, area, 0, 1, row->title ? STYLE_HEADING : STYLE_KEY, row->trigger);
     terminal_puts(terminal, area, 0, beside ? TRIGGER_COLUMNS + 1 : 3, STYLE_TEXT, row->text);
 }

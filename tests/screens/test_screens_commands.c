@@ -127,20 +127,27 @@ static void the_reserve_is_what_a_reply_may_take(void **state)
     steps_leave(screen);
 }
 
-static void a_document_that_does_not_fit_is_refused(void **state)
+static void a_document_that_does_not_fit_is_told(void **state)
 {
     (void)state;
     struct chat_child child = {.script = steps_script, .context = 200};
     struct pty_screen *screen = steps_start(24, 80, &child);
     steps_ask(screen, "/doc LICENSE");
-    assert_true(pty_screen_wait_text(screen, "and the context holds 200: not attached"));
+    assert_true(pty_screen_wait_text(screen, "and the context holds 200: F3"));
+    assert_true(pty_screen_wait_text(screen, "does not fit"));
+    steps_ask(screen, "What does it say?"); /* asked before anything is left out */
+    assert_true(pty_screen_wait_text(screen, "tokens do not fit into 200"));
+    pty_screen_type(screen, ESCAPE);
+    assert_true(pty_screen_wait_no_text(screen, "tokens do not fit"));
+    assert_true(pty_screen_wait_text(screen, "› What does it say?")); /* nothing typed is lost */
+    steps_clear(screen, "What does it say?");
+    steps_ask(screen, "/undoc LICENSE");
+    assert_true(pty_screen_wait_no_text(screen, "does not fit"));
     steps_ask(screen, "/attached");
     assert_true(pty_screen_wait_text(screen, "no documents attached"));
     steps_ask(screen, "/doc prompts/samples/blueberries.txt");
     assert_true(pty_screen_wait_text(screen, "blueberries.txt goes with the next message"));
-    steps_ask(screen,
-              "/doc prompts/samples/vaquita.txt"); /* alone it would fit, not with the other */
-    assert_true(pty_screen_wait_text(screen, "and the context holds 200: /undoc"));
+    assert_false(pty_screen_shows(screen, "does not fit"));
     steps_leave(screen);
 }
 
@@ -179,7 +186,7 @@ int main(void)
         cmocka_unit_test(documents_and_saving),
         cmocka_unit_test(a_source_that_was_not_given_is_marked),
         cmocka_unit_test(the_reserve_is_what_a_reply_may_take),
-        cmocka_unit_test(a_document_that_does_not_fit_is_refused),
+        cmocka_unit_test(a_document_that_does_not_fit_is_told),
         cmocka_unit_test(a_tilde_is_home),
     };
     return cmocka_run_group_tests_name("screens: commands", tests, NULL, NULL);
