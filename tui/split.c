@@ -79,9 +79,33 @@ static void put_in_place(struct split *split, struct node *old, struct node *nod
         old->parent->second = node;
 }
 
+static bool is_side(const struct pane *pane)
+{
+    return pane->ops->columns_wanted > 0;
+}
+
+/* Panes that are no side panes. */
+static int main_panes(const struct node *node)
+{
+    if (node->first == NULL)
+        return !is_side(node->pane);
+    return main_panes(node->first) + main_panes(node->second);
+}
+
+/* The smallest part of the tree with the node and every pane that is no side pane. */
+static struct node *main_part(struct split *split, struct node *node)
+{
+    int all = main_panes(split->root);
+    while (node->parent != NULL && main_panes(node) < all)
+        node = node->parent;
+    return node;
+}
+
 void split_add(struct split *split, struct pane *at, enum split_side side, struct pane *pane)
 {
     struct node *beside = find(split->root, at);
+    if (is_side(pane) && (side == SPLIT_LEFT || side == SPLIT_RIGHT))
+        beside = main_part(split, beside);
     struct node *leaf = leaf_create(split, pane), *node = xcalloc(1, sizeof *node);
     bool before = side == SPLIT_LEFT || side == SPLIT_ABOVE;
     put_in_place(split, beside, node);
@@ -214,8 +238,8 @@ static struct node *least_wanted(struct node **leaves, size_t count, const struc
         struct node *leaf = leaves[i];
         if (leaf->hidden || leaf->pane == focus)
             continue;
-        bool side = leaf->pane->ops->columns_wanted > 0;
-        bool found_side = found != NULL && found->pane->ops->columns_wanted > 0;
+        bool side = is_side(leaf->pane);
+        bool found_side = found != NULL && is_side(found->pane);
         if (found == NULL || (side && !found_side) ||
             (side == found_side && leaf->opened > found->opened))
             found = leaf;

@@ -27,7 +27,8 @@ struct split_place {
 struct split *split_create(struct pane *first);
 void split_free(struct split *split); /* not the panes */
 
-/* Puts `pane` beside `at`, which must be in the tree. */
+/* Puts `pane` beside `at`, which must be in the tree; a side pane to the left or right of all that
+ * are none, so that these share evenly. */
 void split_add(struct split *split, struct pane *at, enum split_side side, struct pane *pane);
 /* Takes a pane out; the last one stays. Returns the pane that stood beside it, or NULL. */
 struct pane *split_remove(struct split *split, struct pane *pane);

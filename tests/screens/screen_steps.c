@@ -77,6 +77,17 @@ void steps_cursor_in(struct pty_screen *screen, int row, int to_row, int column,
     fail_msg("the cursor stands in row %d, column %d:\n%s", row, column, shown);
 }
 
+static bool title_has(struct pty_screen *screen, void *user)
+{
+    return strstr(pty_screen_state(screen)->title, user) != NULL;
+}
+
+void steps_title(struct pty_screen *screen, const char *part)
+{
+    if (!pty_screen_wait(screen, title_has, (void *)(uintptr_t)part))
+        fail_msg("the title is \"%s\"", pty_screen_state(screen)->title);
+}
+
 void steps_click(struct pty_screen *screen, int row, int column)
 {
     char *bytes =

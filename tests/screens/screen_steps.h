@@ -45,6 +45,8 @@ void steps_type(struct pty_screen *screen, const char *text);
 void steps_clear(struct pty_screen *screen, const char *text);
 /* Waits until the cursor stands in these columns and rows, `to` not included. */
 void steps_cursor_in(struct pty_screen *screen, int row, int to_row, int column, int to_column);
+/* Waits until the window's title has this in it. */
+void steps_title(struct pty_screen *screen, const char *part);
 /* Presses and releases the left button. */
 void steps_click(struct pty_screen *screen, int row, int column);
 void steps_wheel(struct pty_screen *screen, int row, int column, bool up);

@@ -93,6 +93,27 @@ static void a_side_pane_keeps_its_width(void **state)
     split_free(split);
 }
 
+static void a_side_pane_stands_beside_all_chats(void **state)
+{
+    (void)state;
+    struct pane a = {&chat}, b = {&chat}, c = {&chat}, list = {&side}, help = {&side};
+    struct rect area = {0, 0, 40, 32 + 1 + 50 + 1 + 50 + 1 + 32};
+    struct split_place places[PANES];
+    struct split *split = split_create(&a);
+    split_add(split, &a, SPLIT_LEFT, &list);
+    split_add(split, &a, SPLIT_RIGHT, &b);
+    split_add(split, &b, SPLIT_BELOW, &c);
+    split_add(split, &c, SPLIT_RIGHT, &help);
+    size_t count = split_layout(split, &area, &a, false, places);
+    assert_int_equal(count, 5);
+    assert_rect(place_of(places, count, &list), 0, 0, 40, 32);
+    assert_rect(place_of(places, count, &a), 0, 33, 40, 50);
+    assert_rect(place_of(places, count, &b), 0, 84, 20, 50);
+    assert_rect(place_of(places, count, &c), 20, 84, 20, 50);
+    assert_rect(place_of(places, count, &help), 0, 135, 40, 32);
+    split_free(split);
+}
+
 static void borders_move_by_as_much_as_was_said(void **state)
 {
     (void)state;
@@ -261,6 +282,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(splits_share_and_leave_a_divider),
         cmocka_unit_test(a_side_pane_keeps_its_width),
+        cmocka_unit_test(a_side_pane_stands_beside_all_chats),
         cmocka_unit_test(borders_move_by_as_much_as_was_said),
         cmocka_unit_test(panes_change_places_and_are_replaced),
         cmocka_unit_test(any_series_of_operations_keeps_the_rules),
