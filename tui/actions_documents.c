@@ -40,6 +40,7 @@ ACTION(do_add)
         return false;
     const struct question question = {.title = "Add documents",
                                       .hint = "a file, a directory or a pattern: notes/**/*.md",
+                                      .files = true,
                                       .answer = answer_add};
     question_open(app, &question);
     return true;

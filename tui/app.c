@@ -17,6 +17,7 @@
 #include "tui/documents.h"
 #include "tui/input.h"
 #include "tui/library.h"
+#include "tui/overlay.h"
 #include "tui/pane.h"
 #include "tui/pane_chat.h"
 #include "tui/pane_kinds.h"
@@ -238,7 +239,9 @@ static char *complete(void *user, const char *line, int start, unsigned index, b
 {
     struct app *app = user;
     struct pane *focus = workspace_focus(app->workspace);
-    if (workspace_overlay(app->workspace) != NULL || pane_chat_of(focus) == NULL)
+    const struct pane *overlay = workspace_overlay(app->workspace);
+    *files = question_takes_files(overlay);
+    if (overlay != NULL || pane_chat_of(focus) == NULL)
         return NULL;
     return actions_complete(user, line, start, index, files);
 }

@@ -175,6 +175,8 @@ static void begin(struct pane_chat *pane, const char *spec, bool aloud)
     state->adder = document_adder_start(spec, &app_settings(pane->app)->converters);
     state->aloud = aloud;
     state->conversation = pane->chat->conversation;
+    if (aloud)
+        pane_chat_say(pane, TRANSCRIPT_NOTICE, "adding %s; F3 and Esc stop it", spec);
 }
 
 /* A short text file is read on the spot, so that what is typed next finds it attached. */

@@ -191,6 +191,7 @@ static void draw_total(const struct pane_documents *pane, const struct document_
                        size_t count, struct terminal *terminal, const struct rect *area, int row)
 {
     size_t total = 0, tokens, on = 0, context = pane_documents_chat(pane)->chat->gauge.context;
+    const struct gauge *gauge = &pane_documents_chat(pane)->chat->gauge;
     bool known = true;
     char digits[40], all[40], line[120];
     for (size_t i = 0; i < count; i++) {
@@ -202,6 +203,8 @@ static void draw_total(const struct pane_documents *pane, const struct document_
         else
             known = false;
     }
+    if (known && gauge->counted && gauge->state == GAUGE_IDLE && on > 0)
+        total = gauge->parts[PART_DOCUMENT]; /* together they are not quite their sum */
     snprintf(line, sizeof line, "%zu of %zu on", on, count);
     terminal_puts(terminal, area, row, LEFT, STYLE_DIM, line);
     if (!known)

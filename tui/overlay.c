@@ -404,3 +404,8 @@ void question_open(struct app *app, const struct question *question)
     }
     workspace_set_overlay(app_workspace(app), &overlay->base);
 }
+
+bool question_takes_files(const struct pane *pane)
+{
+    return pane != NULL && pane->ops == &overlay_ops && self(pane)->question.files;
+}

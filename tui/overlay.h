@@ -35,12 +35,16 @@ void picker_open(struct app *app, const struct picker *picker);
 struct question {
     const char *title, *hint; /* the hint stands below the line, may be NULL */
     const char *initial;      /* what the line begins with, may be NULL */
+    bool files;               /* Tab completes file names */
     void (*answer)(struct app *app, void *user, const char *text);
     void (*free_user)(void *user); /* may be NULL */
     void *user;
 };
 
 void question_open(struct app *app, const struct question *question);
+
+/* True for a question that completes file names. */
+bool question_takes_files(const struct pane *pane);
 
 /* --- for actions_overlay.c ------------------------------------------------------------------- */
 

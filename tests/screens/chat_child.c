@@ -46,6 +46,8 @@ static int run(void *user)
         free(settings.colour);
         settings.colour = xstrdup(child->colour);
     }
+    if (child->converter != NULL)
+        converter_table_set(&settings.converters, "slow", child->converter, &error);
     struct app_options options = {.settings = &settings,
                                   .about = "fake · plain RoPE · script",
                                   .history_path = child->history,

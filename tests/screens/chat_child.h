@@ -16,6 +16,7 @@ struct chat_child {
     const char *colour;    /* NULL: auto */
     const char *library;   /* path of a store; NULL: no chats are kept */
     const char *config;    /* path of an airo.ini, for its keys; NULL: none */
+    const char *converter; /* command for files named *.slow; NULL: none */
     bool last;             /* begins with the chat that was last updated */
     const char *scene;     /* to play at once; NULL: none */
     const char *history;   /* a path, or NULL */

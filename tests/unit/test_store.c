@@ -610,6 +610,16 @@ static void the_writer_saves_what_it_is_given(void **state)
     OK(fixture, store_load(fixture->store, chat.id, &loaded, &fixture->error));
     assert_int_equal(loaded.conversation->count, tree->count);
     store_chat_free(&loaded);
+    /* What was sent is switched off afterwards. */
+    size_t switched = 0;
+    for (size_t i = 0; i < tree->count; i++) {
+        struct document_list *sent = &tree->items[i]->documents;
+        for (size_t k = 0; k < sent->count; k++, switched++)
+            sent->items[k].enabled = !sent->items[k].enabled;
+        if (sent->count > 0)
+            wait_committed(writer, writer_set_sent_documents(writer, chat.id, tree->items[i]));
+    }
+    assert_true(switched > 0);
     OK(fixture, writer_close(writer, 10000, &fixture->error));
     OK(fixture, store_load(fixture->store, chat.id, &loaded, &fixture->error));
     /* Rows are in the order of the tree, which may differ from that of the ids. */
