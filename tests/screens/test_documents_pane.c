@@ -562,7 +562,9 @@ static void a_reply_is_checked_against_its_documents(void **state)
     assert_true(pty_screen_wait_text(screen, "▎ The harbour of Kvitvik was built"));
     assert_true(screen_matches(screen, "documents-source-120x36"));
     pty_screen_type(screen, "q");
-    leave(screen);
+    pty_screen_type(screen, "qi"); /* back to the transcript, and to the line */
+    steps_idle(screen);
+    steps_leave(screen);
 }
 
 /* --- what does not fit ----------------------------------------------------------------------- */
@@ -643,7 +645,7 @@ static void the_oldest_turns_are_left_out_on_request(void **state)
     char *text = steps_numbered(150);
     struct strbuf script = {0};
     strbuf_printf(&script, "%s\n---\nShort.", text);
-    struct chat_child child = {.script = strbuf_text(&script), .context = 700};
+    struct chat_child child = {.script = strbuf_text(&script), .context = 530};
     struct pty_screen *screen = steps_start(36, 120, &child);
     steps_ask(screen, "Count.");
     assert_true(pty_screen_wait_text(screen, "line 150."));
@@ -652,7 +654,7 @@ static void the_oldest_turns_are_left_out_on_request(void **state)
     for (int i = 0; i < 12; i++)
         pty_screen_type(screen, "What more is there to say about all these numbers? ");
     pty_screen_type(screen, "\033[201~\r");
-    assert_true(pty_screen_wait_text(screen, "do not fit into 700"));
+    assert_true(pty_screen_wait_text(screen, "do not fit into 530"));
     assert_true(pty_screen_shows(screen, "1 turns, "));
     pty_screen_type(screen, "oldest\r");
     assert_true(pty_screen_wait_text(screen, "the oldest 1 turn is left out"));
