@@ -9,6 +9,7 @@
 #include "tui/library.h"
 #include "tui/overlay.h"
 #include "tui/pane_chat.h"
+#include "tui/transcript_cursor.h"
 #include "tui/workspace.h"
 
 #define FILE_NAME_BYTES 40
@@ -47,18 +48,22 @@ static bool is_on_path(const struct conversation *conversation, int id)
     return at == id;
 }
 
-/* The path goes through the message, where it does not yet. */
-static void bring_to_path(struct pane_chat *pane, int64_t message)
+/* The path goes through the message, where it does not yet, and the cursor stands on it. */
+static void go_to_message(struct pane_chat *pane, int64_t message)
 {
     const struct conversation *conversation = pane->chat->conversation;
     size_t i = 0;
     while (i < conversation->count && conversation->items[i]->stored != message)
         i++;
-    if (i == conversation->count || conversation->items[i]->deleted ||
-        chat_is_replying(pane->chat) || is_on_path(conversation, (int)i))
+    if (i == conversation->count || conversation->items[i]->deleted)
         return;
-    chat_select(pane->chat, (int)i);
-    pane_chat_refill(pane);
+    if (!is_on_path(conversation, (int)i) && !chat_is_replying(pane->chat)) {
+        chat_select(pane->chat, (int)i);
+        pane_chat_refill(pane);
+    }
+    pane_chat_read(pane, true);
+    if (!transcript_cursor_to(pane->transcript, conversation->items[i]))
+        pane_chat_read(pane, false);
 }
 
 bool chats_open(struct app *app, int64_t row, int64_t message)
@@ -74,7 +79,7 @@ bool chats_open(struct app *app, int64_t row, int64_t message)
         }
     }
     if (message != 0)
-        bring_to_path(pane, message);
+        go_to_message(pane, message);
     workspace_set_focus(workspace, &pane->base);
     return true;
 }

@@ -20,7 +20,7 @@ struct pane_chat;
 struct pane_chat *chats_find_pane(struct app *app, int64_t row);
 
 /* Goes to the pane that shows the chat, or shows it in the chat pane that had the focus last.
- * `message` (its row; 0: none) comes onto the path. */
+ * `message` (its row; 0: none) comes onto the path, and is where reading begins. */
 bool chats_open(struct app *app, int64_t row, int64_t message);
 bool chats_open_beside(struct app *app, int64_t row);
 /* The one that was last updated; nothing where there is none. */

@@ -114,6 +114,17 @@ void transcript_cursor_message(struct transcript *transcript, int messages)
     set_cursor(transcript, first_row(transcript, place.item));
 }
 
+bool transcript_cursor_to(struct transcript *transcript, const struct message *message)
+{
+    size_t item = 0;
+    while (item < transcript->count && transcript->items[item].message != message)
+        item++;
+    if (item == transcript->count || !valid(transcript))
+        return false;
+    set_cursor(transcript, first_row(transcript, item));
+    return true;
+}
+
 void transcript_cursor_end(struct transcript *transcript, bool bottom)
 {
     if (!valid(transcript))

@@ -17,6 +17,8 @@ bool transcript_cursor_is_shown(const struct transcript *transcript);
 void transcript_cursor_move(struct transcript *transcript, int rows);
 /* To the beginning of the message before or after (or of its own, going back from its middle). */
 void transcript_cursor_message(struct transcript *transcript, int messages);
+/* To the beginning of this message, which comes into view; false when it is not there. */
+bool transcript_cursor_to(struct transcript *transcript, const struct message *message);
 void transcript_cursor_end(struct transcript *transcript, bool bottom);
 /* To row and column of the area last drawn; false when no text is there. */
 bool transcript_at(struct transcript *transcript, int row, int column);

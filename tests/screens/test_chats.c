@@ -231,7 +231,7 @@ static void hostile_text_is_shown_not_sent(void **state)
     pty_screen_type(screen, "/walrus");
     assert_true(pty_screen_wait_text(screen, "Found"));
     assert_true(screen_matches(screen, "chats-hostile-found-80x24"));
-    assert_string_equal(pty_screen_state(screen)->title, "");
+    assert_null(strstr(pty_screen_state(screen)->title, "taken"));
     assert_int_equal(pty_screen_state(screen)->bells, 0);
     leave(screen);
 }
@@ -538,6 +538,29 @@ static void enter_does_not_wait_for_the_search(void **state)
     leave(screen);
 }
 
+static void a_find_far_up_is_brought_into_view(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_chat chat;
+    int64_t id = seed(fixture, "Long", "the needle question", "reply", YEAR_2014);
+    assert_int_equal(store_load(fixture->store, id, &chat, &fixture->error), 0);
+    for (int i = 0; i < 60; i++) {
+        struct message *more =
+            conversation_add(chat.conversation, chat.conversation->tip, i % 2, "straw", 5);
+        assert_int_equal(
+            store_save_message(fixture->store, id, chat.conversation, more, &fixture->error), 0);
+        assert_int_equal(store_set_tip(fixture->store, id, more->stored, &fixture->error), 0);
+    }
+    store_chat_free(&chat);
+    struct pty_screen *screen = start_in_list(fixture);
+    pty_screen_type(screen, "\r");
+    assert_true(pty_screen_wait_text(screen, "◆ straw"));
+    assert_false(pty_screen_shows(screen, "the needle question"));
+    pty_screen_type(screen, F2 "/needle\r");
+    assert_true(pty_screen_wait_text(screen, "▌ the needle question"));
+    leave(screen);
+}
+
 static void a_find_on_another_branch_is_shown(void **state)
 {
     struct fixture *fixture = *state;
@@ -780,6 +803,7 @@ int main(void)
         TEST(the_commands_of_the_line),
         TEST(a_search_opens_what_it_finds),
         TEST(enter_does_not_wait_for_the_search),
+        TEST(a_find_far_up_is_brought_into_view),
         TEST(a_find_on_another_branch_is_shown),
         TEST(a_draft_stays_with_its_chat),
         TEST(a_draft_outlives_the_program),
