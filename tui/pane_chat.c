@@ -692,6 +692,14 @@ static void draw_composer(const struct pane_chat *pane, struct terminal *termina
         composer_draw_draft(&pane->draft, terminal, &text, "");
 }
 
+/* All that can be read in the pane is on the disk: the last words of a reply that still comes are
+ * not. */
+static bool is_saved(const struct chat *chat)
+{
+    bool grows = chat->reply != NULL && chat->reply->text.length > 0;
+    return !grows && chat_is_saved(chat);
+}
+
 static void pane_title(const struct pane *base, struct strbuf *out)
 {
     const struct pane_chat *pane = self(base);
@@ -701,7 +709,7 @@ static void pane_title(const struct pane *base, struct strbuf *out)
     if (out->length == before)
         strbuf_printf(out, "airo · %s", app_about(pane->app));
     else if (chat->row != 0)
-        strbuf_puts(out, chat_is_saved(chat) ? " · saved" : " · saving");
+        strbuf_puts(out, is_saved(chat) ? " · saved" : " · saving");
 }
 
 static void pane_draw(struct pane *base, struct terminal *terminal, const struct rect *area,

@@ -251,7 +251,7 @@ static char look_at_child(struct run *run)
     return 0;
 }
 
-/* Its end and what it left: `signal` 0 for one of its own accord. */
+/* Its end and what it left: by the signal, or of its own accord. */
 static void check_end(struct run *run, int signal)
 {
     struct termios now, before;
@@ -264,7 +264,7 @@ static void check_end(struct run *run, int signal)
         WIFSIGNALED(status) && (WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGQUIT);
     int left = WIFEXITED(status) ? WEXITSTATUS(status) - EXIT_SIGNAL : 0;
     bool interrupted = killed || left == SIGINT || left == SIGQUIT;
-    if (!interrupted && (!WIFEXITED(status) || left != (signal ? signal : -EXIT_SIGNAL)))
+    if (!interrupted && (!WIFEXITED(status) || (left != signal && left != -EXIT_SIGNAL)))
         wrong(run, "ended with status 0x%X", (unsigned)status);
     pty_screen_modes(run->screen, &now, &before);
     if (now.c_lflag != before.c_lflag || now.c_iflag != before.c_iflag ||
