@@ -214,7 +214,7 @@ void composer_close(void)
     if (!bridge.open)
         return;
     rl_callback_handler_remove();
-    clear_history();
+    rl_clear_history(); /* with the undo lists of its entries */
     if (bridge.history_path != NULL)
         history_truncate_file(bridge.history_path, HISTORY_ENTRIES);
     fclose(bridge.null);

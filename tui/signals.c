@@ -10,9 +10,12 @@
 
 static const int caught[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGTSTP, SIGCONT};
 static const int fatal[] = {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL};
-#define CAUGHT_COUNT (sizeof caught / sizeof caught[0])
-#define FATAL_COUNT  (sizeof fatal / sizeof fatal[0])
-#define STACK_BYTES  65536
+/* Writing where nobody reads, or where a file may not grow, is an error and no reason to die. */
+static const int ignored[] = {SIGPIPE, SIGXFSZ};
+#define IGNORED_COUNT (sizeof ignored / sizeof ignored[0])
+#define CAUGHT_COUNT  (sizeof caught / sizeof caught[0])
+#define FATAL_COUNT   (sizeof fatal / sizeof fatal[0])
+#define STACK_BYTES   65536
 
 /* For the fatal handlers, when the interface's own stack is what has run out. */
 static char spare_stack[STACK_BYTES];
@@ -24,7 +27,7 @@ static struct {
     size_t restore_length;
     atomic_bool dying;
     stack_t old_stack;
-    struct sigaction old_caught[CAUGHT_COUNT], old_fatal[FATAL_COUNT], old_pipe;
+    struct sigaction old_caught[CAUGHT_COUNT], old_fatal[FATAL_COUNT], old_ignored[IGNORED_COUNT];
 } bridge = {.read_fd = -1, .write_fd = -1};
 
 static void on_signal(int number)
@@ -32,16 +35,16 @@ static void on_signal(int number)
     int saved = errno;
     unsigned char byte = (unsigned char)number;
     /* A full pipe already holds more news than anyone reads. */
-    ssize_t ignored = write(bridge.write_fd, &byte, 1);
-    (void)ignored;
+    ssize_t written = write(bridge.write_fd, &byte, 1);
+    (void)written;
     errno = saved;
 }
 
 static void on_fatal(int number)
 {
     if (!atomic_exchange(&bridge.dying, true)) {
-        ssize_t ignored = write(bridge.tty_fd, bridge.restore, bridge.restore_length);
-        (void)ignored;
+        ssize_t written = write(bridge.tty_fd, bridge.restore, bridge.restore_length);
+        (void)written;
         tcsetattr(bridge.tty_fd, TCSANOW, &bridge.modes);
     }
     signal(number, SIG_DFL);
@@ -65,7 +68,6 @@ static void put_back(const int *numbers, size_t count, const struct sigaction *o
 
 int signals_open(int tty_fd, const struct termios *modes, const char *restore, struct error *error)
 {
-    static const int broken_pipe = SIGPIPE;
     int ends[2];
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
         return error_set_errno(error, "cannot make a pipe");
@@ -78,7 +80,7 @@ int signals_open(int tty_fd, const struct termios *modes, const char *restore, s
     atomic_store(&bridge.dying, false);
     stack_t stack = {.ss_sp = spare_stack, .ss_size = sizeof spare_stack};
     sigaltstack(&stack, &bridge.old_stack);
-    install(&broken_pipe, 1, SIG_IGN, 0, &bridge.old_pipe);
+    install(ignored, IGNORED_COUNT, SIG_IGN, 0, bridge.old_ignored);
     install(caught, CAUGHT_COUNT, on_signal, SA_RESTART, bridge.old_caught);
     install(fatal, FATAL_COUNT, on_fatal, (int)SA_NODEFER | SA_ONSTACK, bridge.old_fatal);
     return 0;
@@ -90,7 +92,7 @@ void signals_close(void)
         return;
     put_back(caught, CAUGHT_COUNT, bridge.old_caught);
     put_back(fatal, FATAL_COUNT, bridge.old_fatal);
-    sigaction(SIGPIPE, &bridge.old_pipe, NULL);
+    put_back(ignored, IGNORED_COUNT, bridge.old_ignored);
     sigaltstack(&bridge.old_stack, NULL);
     close(bridge.read_fd);
     close(bridge.write_fd);

@@ -12,9 +12,9 @@
 
 #include "engine/base/error.h"
 
-/* Catches INT TERM HUP QUIT WINCH TSTP CONT into the pipe, ignores PIPE, and on SEGV ABRT BUS FPE
- * ILL writes `restore` to tty_fd, sets `modes` and dies as it would have. `restore` must live until
- * signals_close. */
+/* Catches INT TERM HUP QUIT WINCH TSTP CONT into the pipe, ignores PIPE and XFSZ, and on SEGV ABRT
+ * BUS FPE ILL writes `restore` to tty_fd, sets `modes` and dies as it would have. `restore` must
+ * live until signals_close. */
 int signals_open(int tty_fd, const struct termios *modes, const char *restore, struct error *error);
 void signals_close(void);
 

@@ -170,6 +170,14 @@ static void report_to(int fd)
 #endif
 }
 
+#ifdef __SANITIZE_ADDRESS__
+/* Readline itself loses a copy of what was killed, now and then. */
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:rl_copy_text\n";
+}
+#endif
+
 static bool leaks(void)
 {
 #ifdef __SANITIZE_ADDRESS__
