@@ -267,11 +267,13 @@ static void draw_item(void *user, size_t index, bool selected, struct terminal *
                       selected ? STYLE_LIST_SELECTED : STYLE_LIST_DIM, detail);
 }
 
-/* How many there are, at the right end of the lower line. */
-static void draw_count(const struct overlay *overlay, struct terminal *terminal,
-                       const struct rect *box)
+/* Where one is in a list that is longer than the box, at the right end of the lower line. */
+static void draw_position(const struct overlay *overlay, struct terminal *terminal,
+                          const struct rect *box)
 {
-    char *words = xasprintf(" %zu of %zu ", overlay->list.count, overlay->picker.count);
+    if (overlay->list.count <= (size_t)(overlay->list.rows > 0 ? overlay->list.rows : 0))
+        return;
+    char *words = xasprintf(" %zu of %zu ", overlay->list.selected + 1, overlay->list.count);
     int columns = (int)strlen(words);
     if (columns + 6 < box->columns)
         terminal_puts(terminal, box, box->rows - 1, box->columns - columns - 2, STYLE_DIM, words);
@@ -297,7 +299,7 @@ static void draw_picker(struct overlay *overlay, struct terminal *terminal, cons
     list_draw(&overlay->list, terminal, &list, draw_item, overlay);
     if (overlay->list.count == 0 && list.rows > 0)
         terminal_puts(terminal, &list, 0, 1, STYLE_DIM, "nothing matches");
-    draw_count(overlay, terminal, &box);
+    draw_position(overlay, terminal, &box);
     composer_draw(terminal, &line, overlay->note);
 }
 
