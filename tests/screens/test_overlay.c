@@ -301,10 +301,10 @@ static void an_unknown_action_is_told(void **state)
     char *path = config_with("[keys]\n\nzom = \"Ctrl-O\"\n");
     struct chat_child child = {.script = steps_script, .config = path};
     struct pty_screen *screen = steps_start(24, 100, &child);
-    assert_int_equal(WEXITSTATUS(pty_screen_wait_exit(screen)), 1);
     char *line = xasprintf("airo: %s: line 3: keys:zom", path);
-    assert_true(pty_screen_shows(screen, line));
-    assert_true(pty_screen_shows(screen, "did you mean zoom?"));
+    assert_true(pty_screen_wait_text(screen, line));
+    assert_true(pty_screen_wait_text(screen, "did you mean zoom?"));
+    assert_int_equal(WEXITSTATUS(pty_screen_wait_exit(screen)), 1);
     free(line);
     pty_screen_free(screen);
     unlink(path);
