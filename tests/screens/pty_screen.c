@@ -171,10 +171,10 @@ static void report_to(int fd)
 }
 
 #ifdef __SANITIZE_ADDRESS__
-/* Readline itself loses a copy of what was killed, now and then. */
+/* Readline itself loses copies of what was killed, undo lists and lines of its searches. */
 const char *__lsan_default_suppressions(void)
 {
-    return "leak:rl_copy_text\n";
+    return "leak:libreadline\n";
 }
 #endif
 
