@@ -5,6 +5,7 @@
 #   make screens    the golden screens, written anew
 #   make asan tsan  the tests, sanitised  make lint             format, static checks, include direction
 #   make eval       Vaquita's accuracy    make bench            speed on 13B shapes, random weights
+#   make bench-tui        from a key to its echo, in small and in large chats
 #   make pictures   those of the README, from the running program
 #   make install PREFIX=/usr/local
 
@@ -43,7 +44,7 @@ UNIT_SRC := $(sort $(wildcard tests/unit/test_*.c tests/kernels/test_*.c tests/g
 HELP_SRC := $(sort $(filter-out $(UNIT_SRC),$(wildcard tests/*.c tests/unit/*.c tests/screens/*.c tests/faults/*.c)))
 HELP_OBJ := $(HELP_SRC:%.c=$(BUILD)/%.o)
 UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
-BENCH_BIN := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/bench/*.c)))
+BENCH_BIN := $(patsubst %.c,$(BUILD)/%,$(sort $(filter-out tests/bench/bench_tui.c,$(wildcard tests/bench/*.c))))
 
 # One short line for each file; make V=1 shows the commands.
 ifeq ($(V),)
@@ -52,7 +53,7 @@ SAY  = @printf '  %-4s %s\n' $(1) $(2)
 endif
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: all deps run test check screens asan tsan lint format eval bench pictures install uninstall clean includes
+.PHONY: all deps run test check screens asan tsan lint format eval bench bench-tui pictures install uninstall clean includes
 all: $(BUILD)/airo
 .DELETE_ON_ERROR:
 
@@ -147,6 +148,13 @@ pictures: $(BUILD)/airo $(BUILD)/tests/tour/tour
 
 bench: $(BUILD)/airo $(BENCH_BIN)
 	@sh tests/bench/run.sh $(BUILD)
+
+# How long a key takes in the interface.
+TUI_BENCH_OBJ := $(BUILD)/tests/bench/bench_tui.o $(BUILD)/tests/screens/pty_screen.o $(BUILD)/tests/screens/chat_child.o
+$(BUILD)/tests/bench/bench_tui: $(TUI_BENCH_OBJ) $(BUILD)/libairo.a
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(TUI_BENCH_OBJ) $(BUILD)/libairo.a $(LDLIBS) -lvterm
+bench-tui: $(BUILD)/tests/bench/bench_tui
+	@$(BUILD)/tests/bench/bench_tui
 
 # --- install ----------------------------------------------------------------------------------
 
