@@ -19,6 +19,8 @@ const struct action_table action_tables[CONTEXTS] = {
     [CONTEXT_CHATS] = {"In the list of chats", actions_chats},
     [CONTEXT_DOCUMENTS] = {"In the documents", actions_documents},
     [CONTEXT_SCENE] = {"In the scene", actions_scene},
+    [CONTEXT_PROMPT] = {"In the prompt", actions_prompt},
+    [CONTEXT_TOKEN] = {"Among the tokens", actions_token},
     [CONTEXT_OVERLAY] = {"In a list or a question", actions_overlay},
 };
 

@@ -206,6 +206,11 @@ ACTION(do_search_previous)
     return true;
 }
 
+ACTION(do_tokens)
+{
+    return pane_kind_toggle(app, "token");
+}
+
 ACTION(do_help)
 {
     return pane_kind_toggle(app, "help");
@@ -239,6 +244,7 @@ const struct action actions_transcript[] = {
     {"about-message", NULL, NULL, "m", "how and when the reply was made", do_about},
     {"source", NULL, NULL, "Enter", "open the passage that the answer stands in", do_source},
     {"mark", NULL, NULL, "x", "mark words that no document has", do_mark},
+    {"probabilities", NULL, NULL, "p", "how likely each token of the reply was", do_tokens},
     {"search", NULL, NULL, "/", "search this chat", do_search},
     {"search-next", NULL, NULL, "n", "to the next match", do_search_next},
     {"search-back", NULL, NULL, "N", "to the match before", do_search_previous},

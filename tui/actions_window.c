@@ -37,6 +37,11 @@ ACTION(do_prompt)
     return pane_kind_toggle(app, "prompt");
 }
 
+ACTION(do_tokens)
+{
+    return pane_kind_toggle(app, "token");
+}
+
 /* --- moving about ---------------------------------------------------------------------------- */
 
 static bool step(struct app *app, int by)
@@ -212,6 +217,7 @@ const struct action actions_anywhere[] = {
     {"documents", "/docs", NULL, "F3", "show or hide the documents", do_documents},
     {"scene", "/cast", NULL, "F4", "show or hide the scene", do_scene},
     {"prompt", "/prompt", NULL, "F5", "show or hide exactly what the model gets", do_prompt},
+    {"tokens", "/tokens", NULL, NULL, "how likely each token of a reply was", do_tokens},
     {"next-pane", NULL, NULL, "F6", "to the next pane", do_next},
     {"previous-pane", NULL, NULL, "Shift-F6", "to the pane before", do_previous},
     {"go-left", NULL, NULL, "Alt-Shift-Left", "to the pane on the left", do_go_left},

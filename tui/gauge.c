@@ -99,13 +99,35 @@ static void put_draft(const struct gauge *gauge, char *out)
         snprintf(out, PIECE_BYTES, "draft %s", format_count(gauge->parts[PART_DRAFT], count));
 }
 
+/* "KV 12.0 MiB / 8.0 MiB shared / 116.5 MiB free": of this chat's pages, those that other chats
+ * hold too, and what none holds. */
 static void put_kv(const struct gauge *gauge, char *out)
 {
     const struct usage *usage = &gauge->usage;
-    char used[32], all[32];
-    if (usage->kv_used_bytes + usage->kv_free_bytes > 0)
-        snprintf(out, PIECE_BYTES, "KV %s of %s", format_bytes(usage->kv_used_bytes, used),
-                 format_bytes(usage->kv_used_bytes + usage->kv_free_bytes, all));
+    char used[32], shared[32], free_bytes[32];
+    if (usage->kv_used_bytes + usage->kv_free_bytes == 0)
+        return;
+    size_t at =
+        (size_t)snprintf(out, PIECE_BYTES, "KV %s", format_bytes(usage->kv_used_bytes, used));
+    if (usage->kv_shared_bytes > 0)
+        at += (size_t)snprintf(out + at, PIECE_BYTES - at, " / %s shared",
+                               format_bytes(usage->kv_shared_bytes, shared));
+    snprintf(out + at, PIECE_BYTES - at, " / %s free",
+             format_bytes(usage->kv_free_bytes, free_bytes));
+}
+
+/* What of the last prompt did not have to be read again: "1,024 from disk, 77 from cache". */
+static void put_reused(const struct gauge *gauge, char *out)
+{
+    const struct usage *usage = &gauge->usage;
+    size_t disk = usage->prompt_restored;
+    size_t cache = usage->prompt_reused > disk ? usage->prompt_reused - disk : 0, at = 0;
+    char count[40];
+    if (disk > 0)
+        at = (size_t)snprintf(out, PIECE_BYTES, "%s from disk", format_count(disk, count));
+    if (cache > 0)
+        snprintf(out + at, PIECE_BYTES - at, "%s%s from cache", at > 0 ? ", " : "",
+                 format_count(cache, count));
 }
 
 static void put_reading(const struct gauge *gauge, char *out)
@@ -144,7 +166,8 @@ static const struct {
     {put_model, 3, false, STYLE_GAUGE},     {put_backend, 6, false, STYLE_GAUGE_DIM},
     {put_tokens, 0, true, STYLE_GAUGE},     {put_percent, 2, true, STYLE_GAUGE},
     {put_draft, 5, true, STYLE_PART_DRAFT}, {put_parts, 8, true, STYLE_GAUGE_DIM},
-    {put_kv, 7, true, STYLE_GAUGE_DIM},     {put_activity, 1, true, STYLE_ACCENT},
+    {put_kv, 7, true, STYLE_GAUGE_DIM},     {put_reused, 9, true, STYLE_GAUGE_DIM},
+    {put_activity, 1, true, STYLE_ACCENT},
 };
 #define PIECES       (int)(sizeof pieces / sizeof pieces[0])
 #define BAR_PRIORITY 4

@@ -182,6 +182,7 @@ void pane_chat_recount(struct pane_chat *pane)
 {
     pane->counted_version = composer_version() - 1;
     pane->count_due_ms = 0;
+    pane->changes++;
     pane->chat->gauge.counted = false;
     app_redraw(pane->app, true);
 }
@@ -252,8 +253,18 @@ void pane_chat_drop_queue(struct pane_chat *pane)
     strbuf_free(&text);
 }
 
+void pane_chat_draft(const struct pane_chat *pane, struct strbuf *out)
+{
+    const struct composer_draft *draft = &pane->draft;
+    if (pane->focused)
+        composer_text(out);
+    else if (draft->text != NULL)
+        paste_unfold(&draft->pastes, draft->text, strlen(draft->text), false, out);
+}
+
 void pane_chat_type(struct pane_chat *pane, const char *text)
 {
+    pane->changes++;
     pane_chat_read(pane, false);
     if (pane->focused) {
         composer_set_text(text);

@@ -50,6 +50,7 @@ struct pane_chat {
     struct answer_check *check;
     struct fit_passages *passages;
     uint64_t work_due_ms;
+    unsigned long changes; /* rises when the prompt may have changed by other means than typing */
 };
 
 /* A chat of its own on the app's generator. */
@@ -87,6 +88,8 @@ bool pane_chat_arm(struct pane_chat *pane);
 /* Types the next offer of the start page; false when there is none to be seen, or something else
  * has been typed. */
 bool pane_chat_next_starter(struct pane_chat *pane);
+/* Appends what is typed here, pastes unfolded, whether the pane has the focus or not. */
+void pane_chat_draft(const struct pane_chat *pane, struct strbuf *out);
 /* The numbers have changed by other means than typing. */
 void pane_chat_recount(struct pane_chat *pane);
 

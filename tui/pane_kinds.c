@@ -8,6 +8,8 @@
 #include "tui/pane_documents.h"
 #include "tui/pane_help.h"
 #include "tui/pane_scene.h"
+#include "tui/pane_prompt.h"
+#include "tui/pane_token.h"
 #include "tui/workspace.h"
 
 const struct pane_kind pane_kinds[] = {
@@ -15,6 +17,8 @@ const struct pane_kind pane_kinds[] = {
     {"documents", SPLIT_RIGHT, true, pane_documents_create},
     {"help", SPLIT_RIGHT, false, pane_help_create},
     {"scene", SPLIT_RIGHT, false, pane_scene_create},
+    {"prompt", SPLIT_RIGHT, false, pane_prompt_create},
+    {"token", SPLIT_RIGHT, false, pane_token_create},
     {0},
 };
 

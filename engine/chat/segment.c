@@ -225,6 +225,84 @@ void segment_tokenize(const struct segment_list *list, const struct tokenizer *t
     strbuf_free(&run.text);
 }
 
+/* --- where they come from --------------------------------------------------------------------- */
+
+struct trace {
+    const struct segment_list *list;
+    const struct tokenizer *tokenizer;
+    struct segment_token *items;
+    size_t count, capacity;
+    size_t at; /* bytes of the text so far */
+};
+
+static void trace_add(struct trace *trace, int32_t id, size_t segment, size_t begin)
+{
+    if (trace->count == trace->capacity) {
+        trace->capacity = trace->capacity ? trace->capacity * 2 : 256;
+        trace->items = xreallocarray(trace->items, trace->capacity, sizeof *trace->items);
+    }
+    trace->items[trace->count++] = (struct segment_token){id, segment, begin};
+}
+
+/* Ids beside the text that they are, of the segments [first, end). */
+static void trace_ids(struct trace *trace, size_t first, size_t end, const struct strbuf *text,
+                      const struct token_list *ids)
+{
+    struct walk walk = {strbuf_text(text), text->length, 0, 0};
+    size_t segment = first;
+    size_t segment_end = end - first > 1 ? trace->list->items[first].length : text->length;
+    for (size_t i = 0; i < ids->count; i++) {
+        while (walk.at >= segment_end && segment + 1 < end)
+            segment_end += trace->list->items[++segment].length;
+        trace_add(trace, ids->ids[i], segment, trace->at + walk.at);
+        walk_piece(&walk, tokenizer_piece(trace->tokenizer, ids->ids[i]));
+    }
+    trace->at += text->length;
+}
+
+/* The text that begins with segment `first` and is tokenised as one; returns where it ends. */
+static size_t trace_run(struct trace *trace, size_t first)
+{
+    const struct segment_list *list = trace->list;
+    struct strbuf text = {0};
+    struct token_list ids = {0};
+    size_t end = first;
+    do {
+        strbuf_add(&text, list->items[end].text, list->items[end].length);
+    } while (++end < list->count && segment_is_text(&list->items[end]) && !list->items[end].fresh);
+    if (text.length > 0)
+        tokenizer_encode(trace->tokenizer, text.data, text.length, true, &ids);
+    trace_ids(trace, first, end, &text, &ids);
+    token_list_free(&ids);
+    strbuf_free(&text);
+    return end;
+}
+
+size_t segment_trace(const struct segment_list *list, const struct tokenizer *tokenizer,
+                     struct segment_token **out)
+{
+    struct trace trace = {.list = list, .tokenizer = tokenizer};
+    for (size_t i = 0; i < list->count;) {
+        const struct segment *segment = &list->items[i];
+        if (segment_is_text(segment)) {
+            i = trace_run(&trace, i);
+            continue;
+        }
+        struct strbuf text = {0};
+        if (segment->kind == SEGMENT_SPECIAL) {
+            trace_add(&trace, segment->id, i, trace.at);
+            trace.at += segment->length;
+        } else {
+            tokenizer_decode(tokenizer, segment->tokens.ids, segment->tokens.count, &text);
+            trace_ids(&trace, i, i + 1, &text, &segment->tokens);
+        }
+        strbuf_free(&text);
+        i++;
+    }
+    *out = trace.items;
+    return trace.count;
+}
+
 void segment_text(const struct segment_list *list, const struct tokenizer *tokenizer,
                   struct strbuf *out)
 {

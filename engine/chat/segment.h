@@ -62,6 +62,20 @@ void segment_list_free(struct segment_list *list);
 void segment_tokenize(const struct segment_list *list, const struct tokenizer *tokenizer,
                       struct token_list *out, size_t *parts);
 
+/* Where a token of a prompt comes from. */
+struct segment_token {
+    int32_t id;
+    size_t segment; /* in which it begins */
+    size_t begin;   /* byte of segment_text() at which it begins; never less than the one before */
+};
+
+/* The same ids as segment_tokenize, each with its place: the text of a token is what lies between
+ * its beginning and the next one's, so that all of them are segment_text(). That is empty for a
+ * space that only the tokenizer sees, and for all but the last of the bytes of a character that is
+ * no token. *out is to be freed; returns how many. */
+size_t segment_trace(const struct segment_list *list, const struct tokenizer *tokenizer,
+                     struct segment_token **out);
+
 /* The list as text, special tokens by their spelling: what --show-prompt prints. `tokenizer` may
  * be NULL when there is no SEGMENT_TOKENS. */
 void segment_text(const struct segment_list *list, const struct tokenizer *tokenizer,

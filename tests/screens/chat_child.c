@@ -8,6 +8,7 @@
 
 #include "engine/base/alloc.h"
 #include "engine/base/file.h"
+#include "tests/screens/spelled_generator.h"
 #include "tui/app.h"
 #include "tui/command.h"
 
@@ -59,8 +60,8 @@ static int run(void *user)
     else if (child->generator != NULL)
         options.generator = child->generator();
     else
-        options.generator = generator_fake_open(child->script, child->piece_ms,
-                                                child->context > 0 ? child->context : 4096);
+        options.generator = (child->spelled ? generator_spelled_open : generator_fake_open)(
+            child->script, child->piece_ms, child->context > 0 ? child->context : 4096);
     int result = app_run(&options, &error);
     settings_free(&settings);
     if (result < 0)

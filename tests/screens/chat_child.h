@@ -12,6 +12,7 @@ struct chat_child {
     const char *script; /* replies, parted by "\n---\n" */
     unsigned piece_ms;
     unsigned context;      /* 0: 4096 */
+    bool spelled;          /* with a vocabulary: see spelled_generator.h */
     const char *theme;     /* NULL: vaquita-dark */
     const char *colour;    /* NULL: auto */
     const char *library;   /* path of a store; NULL: no chats are kept */
