@@ -360,7 +360,7 @@ static void saved_scenes_open_again(void **state)
     assert_string_equal(read->title, "Changed");
     struct scene_list list;
     scene_list(SCENE_SCENES, &list);
-    assert_int_equal(list.count, 4);
+    assert_int_equal(list.count, 5);
     scene_list_free(&list);
     unlink(path);
     free(path);
