@@ -261,6 +261,9 @@ void transcript_item_removed(struct transcript *transcript, size_t index)
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
         if (places[i]->item > index)
             places[i]->item--;
+    /* The view began in what was the last item: it begins after the one before, where it ends. */
+    if (transcript->count > 0 && transcript->top.item >= transcript->count)
+        transcript->top = last_row(transcript, transcript->count - 1);
     transcript->cursor_shown = transcript->cursor_shown && transcript->count > 0;
     if (transcript->cursor_shown)
         transcript->cursor = onto_text(transcript, transcript->cursor);

@@ -138,6 +138,23 @@ static void words_are_found_and_counted(void **state)
 }
 
 /* Nothing is laid out that was not in view. */
+/* What is queued goes when its reply is stopped, also from under a view that begins there. */
+static void a_view_survives_what_it_began_with(void **state)
+{
+    (void)state;
+    struct chat chat = open_chat(talk, 3, 2);
+    struct transcript *transcript = chat.transcript;
+    transcript_add_text(transcript, TRANSCRIPT_QUEUED, "one\ntwo\nthree\nfour");
+    transcript_scroll_end(transcript, true);
+    transcript_scroll(transcript, -1);
+    assert_false(transcript->follow);
+    assert_int_equal(transcript->top.item, 3);
+    transcript_remove_kind(transcript, TRANSCRIPT_QUEUED);
+    assert_int_equal(transcript->count, 3);
+    assert_in_range(transcript->top.item, 0, 2);
+    close_chat(&chat);
+}
+
 static void long_chats_are_laid_out_where_they_are_seen(void **state)
 {
     (void)state;
@@ -209,6 +226,7 @@ int main(void)
         cmocka_unit_test(rows_are_selected_as_they_were_written),
         cmocka_unit_test(code_and_lines_are_found_at_the_cursor),
         cmocka_unit_test(words_are_found_and_counted),
+        cmocka_unit_test(a_view_survives_what_it_began_with),
         cmocka_unit_test(long_chats_are_laid_out_where_they_are_seen),
         cmocka_unit_test(text_becomes_base64),
         cmocka_unit_test(the_file_is_private),
