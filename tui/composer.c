@@ -75,6 +75,15 @@ static void forget_matches(void)
     bridge.match_count = 0;
 }
 
+/* Readline leaves undo lists with entries that were looked at, also after it has freed them: what
+ * is undone ends with the line. */
+static void forget_entries_undo(void)
+{
+    HIST_ENTRY **entries = history_list();
+    for (int i = 0; entries != NULL && entries[i] != NULL; i++)
+        entries[i]->data = NULL;
+}
+
 static void accept_line(char *line)
 {
     if (line == NULL) /* end of file: the caller has looked for Ctrl-D before us */
@@ -83,6 +92,7 @@ static void accept_line(char *line)
     paste_unfold(&bridge.pastes, line, strlen(line), false, &bridge.accepted);
     bridge.has_accepted = true;
     free(line);
+    forget_entries_undo();
     using_history(); /* the next line begins after the last entry, whatever this one was */
 }
 
@@ -214,7 +224,8 @@ void composer_close(void)
     if (!bridge.open)
         return;
     rl_callback_handler_remove();
-    rl_clear_history(); /* with the undo lists of its entries */
+    forget_entries_undo();
+    clear_history();
     if (bridge.history_path != NULL)
         history_truncate_file(bridge.history_path, HISTORY_ENTRIES);
     fclose(bridge.null);
@@ -351,15 +362,27 @@ void composer_add_history(const char *text)
 
 /* --- drafts ---------------------------------------------------------------------------------- */
 
-/* While one looks through the history, readline's entries own the undo lists: nothing of them goes
- * with the line. */
+static bool holds(const UNDO_LIST *list, const UNDO_LIST *part)
+{
+    while (list != NULL && list != part)
+        list = list->next;
+    return list != NULL;
+}
+
+/* Undo lists of lines of the history belong to its entries, and that of the line which was typed
+ * before a search to readline's copy of it: only a list that nobody else has may go with a draft.
+ */
 static void leave_history(void)
 {
-    if (where_history() >= history_length)
-        return;
-    rl_free_undo_list();
-    rl_maybe_unsave_line(); /* the line that was typed before, and its undo list */
-    rl_free_undo_list();
+    if (where_history() < history_length && rl_undo_list != NULL)
+        rl_revert_line(1, 0); /* as readline does when a line is sent */
+    UNDO_LIST *own = rl_undo_list;
+    rl_undo_list = NULL;
+    rl_maybe_unsave_line(); /* rl_undo_list is the copy's now, if there was one */
+    if (rl_undo_list != NULL && !holds(own, rl_undo_list))
+        rl_free_undo_list();
+    rl_undo_list = own;
+    forget_entries_undo();
     using_history();
 }
 
