@@ -211,7 +211,14 @@ static void tell_output(const struct run *run)
 /* Where the program does not have the terminal, its line echoes what the monkey types. */
 static bool is_echo(struct run *run)
 {
-    if (run->checker.wrong[0] == '\0' || (run->checker.modes & OUTPUT_ALTERNATE))
+    struct termios now, before;
+    if (run->checker.wrong[0] == '\0')
+        return false;
+    /* When it gives the terminal back, an echo may overtake its last words; a tab harms nobody. */
+    pty_screen_modes(run->screen, &now, &before);
+    bool given_back = !(run->checker.modes & OUTPUT_ALTERNATE) || (now.c_lflag & ECHO) ||
+                      strcmp(run->checker.wrong, "a character: 09") == 0;
+    if (!given_back)
         return false;
     run->checker.wrong[0] = '\0';
     run->checker.length = 0;
