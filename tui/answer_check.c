@@ -17,8 +17,8 @@
 
 /* One check: everything that the thread looks at is the check's own. */
 struct answer_check {
-    struct background *background;           /* NULL: it is done */
-    const struct conversation *conversation; /* compared, never read */
+    struct background *background; /* NULL: it is done */
+    unsigned long number;          /* of the chat that it is for */
     int reply;
     char *question, *text, *reason;
     size_t length, byte; /* NO_BYTE: for the note */
@@ -56,7 +56,7 @@ void answer_check_free(struct answer_check *check)
 
 /* --- what is checked ------------------------------------------------------------------------- */
 
-static void gather_message(struct answer_check *check, struct message *message)
+static void gather_message(struct answer_check *check, const struct message *message)
 {
     size_t *count = &check->documents.count;
     for (size_t i = 0; i < message->documents.count; i++) {
@@ -72,10 +72,13 @@ static void gather_message(struct answer_check *check, struct message *message)
 /* The documents on the way to the reply, oldest first. */
 static void gather(struct answer_check *check, const struct conversation *conversation, int id)
 {
-    if (id < 0)
-        return;
-    gather(check, conversation, conversation->items[id]->parent);
-    gather_message(check, conversation->items[id]);
+    int *ids = xcalloc(conversation->count + 1, sizeof *ids);
+    size_t count = 0;
+    for (; id >= 0; id = conversation->items[id]->parent)
+        ids[count++] = id;
+    while (count > 0)
+        gather_message(check, conversation->items[ids[--count]]);
+    free(ids);
 }
 
 static size_t bytes_above(const struct conversation *conversation, int id)
@@ -132,7 +135,7 @@ static bool look(struct pane_chat *pane, const struct message *reply, const char
     struct answer_check *check = take_over(pane);
     size_t bytes = bytes_above(conversation, reply->parent);
     const struct message *asked = reply->parent >= 0 ? conversation->items[reply->parent] : NULL;
-    check->conversation = conversation;
+    check->number = pane->chat->number;
     check->reply = reply->id;
     check->question = asked != NULL ? xstrdup(strbuf_text(&asked->text)) : NULL;
     check->text = xstrndup(strbuf_text(&reply->text), reply->text.length);
@@ -153,8 +156,7 @@ static const struct answer_check *known(const struct pane_chat *pane, const stru
 {
     const struct answer_check *check = pane->check;
     bool is_it = check != NULL && check->background == NULL && check->reply == reply->id &&
-                 check->conversation == pane->chat->conversation &&
-                 check->length == reply->text.length;
+                 check->number == pane->chat->number && check->length == reply->text.length;
     return is_it ? check : NULL;
 }
 
@@ -307,7 +309,7 @@ void answer_check_tick(struct pane_chat *pane)
     free_abandoned(check);
     background_join(check->background);
     check->background = NULL;
-    if (check->conversation != pane->chat->conversation)
+    if (check->number != pane->chat->number)
         return;
     if (check->byte == NO_BYTE)
         set_note(pane, check);

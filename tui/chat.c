@@ -64,9 +64,10 @@ void chat_free(struct chat *chat)
 
 void chat_reset(struct chat *chat)
 {
-    struct conversation *fresh = conversation_create(); /* never where the old one stands */
+    struct conversation *fresh = conversation_create();
     clear(chat);
     chat->conversation = fresh;
+    chat->number++;
     chat->unanswered = NULL;
     chat->speaker = CHAT_ANYONE;
     chat->scene_version++;

@@ -47,10 +47,11 @@ struct chat {
     bool cut;                   /* the watch has cut the reply: what still comes is dropped */
     struct message *unanswered; /* got no reply at all; retry sends it again. Or NULL */
 
-    int64_t row;      /* in the store, 0: not there yet */
-    uint64_t change;  /* the last one handed to the writer */
-    uint64_t kept_ms; /* when the reply that runs was last handed over */
-    uint32_t slot;    /* for counting */
+    unsigned long number; /* rises when another chat takes this one's place */
+    int64_t row;          /* in the store, 0: not there yet */
+    uint64_t change;      /* the last one handed to the writer */
+    uint64_t kept_ms;     /* when the reply that runs was last handed over */
+    uint32_t slot;        /* for counting */
     uint64_t count_ticket;
     bool count_empty; /* nothing was typed when that count began */
     struct gauge gauge;

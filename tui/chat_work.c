@@ -1,7 +1,6 @@
 #include "tui/chat_work.h"
 
 #include "tui/answer_check.h"
-#include "tui/composer.h"
 #include "tui/documents.h"
 #include "tui/fit_picker.h"
 
@@ -36,7 +35,6 @@ bool chat_work_holds(struct pane_chat *pane, const char *text)
     if (!documents_are_coming(pane))
         return false;
     pane_chat_say(pane, TRANSCRIPT_NOTICE, "documents are still being added; send it after that");
-    if (!pane->focused || composer_is_empty())
-        pane_chat_type(pane, text);
+    pane_chat_give_back(pane, text);
     return true;
 }

@@ -7,10 +7,8 @@
 #include "engine/base/alloc.h"
 #include "engine/base/utf8.h"
 #include "engine/chat/document_path.h"
-#include "tui/composer.h"
 #include "tui/document_adder.h"
 #include "tui/home_path.h"
-#include "tui/paste.h"
 #include "tui/workspace.h"
 
 #define NOTE_BYTES (1u << 20) /* tokens are said at once of no larger documents */
@@ -24,7 +22,7 @@ struct waiting {
 struct documents {
     struct document_adder *adder;
     bool aloud;
-    const struct conversation *conversation; /* that they are for; compared, never read */
+    unsigned long number; /* of the chat that they are for */
     struct waiting *waiting;
 };
 
@@ -57,14 +55,11 @@ size_t documents_list(const struct chat *chat, struct document_place **out)
 
 /* --- changes --------------------------------------------------------------------------------- */
 
-/* What is typed, though another pane may have the line editor. */
+/* What goes with the next prompt: a command does not. To be freed. */
 static char *draft_of(const struct pane_chat *pane)
 {
     struct strbuf text = {0};
-    if (pane->focused)
-        composer_text(&text);
-    else if (pane->draft.text != NULL)
-        paste_unfold(&pane->draft.pastes, pane->draft.text, strlen(pane->draft.text), false, &text);
+    pane_chat_draft(pane, &text);
     if (text.length > 0 && text.data[0] == '/')
         strbuf_clear(&text);
     return text.data != NULL ? strbuf_detach(&text) : xstrdup("");
@@ -174,7 +169,7 @@ static void begin(struct pane_chat *pane, const char *spec, bool aloud)
     struct documents *state = state_of(pane);
     state->adder = document_adder_start(spec, &app_settings(pane->app)->converters);
     state->aloud = aloud;
-    state->conversation = pane->chat->conversation;
+    state->number = pane->chat->number;
     if (aloud)
         pane_chat_say(pane, TRANSCRIPT_NOTICE, "adding %s; F3 and Esc stop it", spec);
 }
@@ -267,7 +262,7 @@ static void finish(struct pane_chat *pane)
     char *spec = xstrdup(document_adder_spec(state->adder));
     document_adder_take(state->adder, &added);
     state->adder = NULL;
-    if (state->conversation == pane->chat->conversation)
+    if (state->number == pane->chat->number)
         take_in(pane, &added, spec, state->aloud);
     else
         say(pane, false, true, "another chat is here now: nothing was added");

@@ -6,7 +6,6 @@
 #include "engine/base/alloc.h"
 #include "engine/chat/passages.h"
 #include "tui/background.h"
-#include "tui/composer.h"
 #include "tui/documents.h"
 #include "tui/overlay.h"
 #include "tui/pane_kinds.h"
@@ -37,14 +36,16 @@ static bool documents_enabled(const struct chat *chat)
 
 /* --- sending after all ----------------------------------------------------------------------- */
 
-/* The text goes out of the composer, where it has waited, and is sent. */
+/* The text goes out of the composer, where it has waited before what was typed since, and is
+ * sent. */
 static void send_waiting(struct pane_chat *pane, const char *text)
 {
     struct strbuf typed = {0};
-    if (pane->focused)
-        composer_text(&typed);
-    if (strcmp(pane->focused ? strbuf_text(&typed) : text, text) == 0)
-        pane_chat_type(pane, "");
+    pane_chat_draft(pane, &typed);
+    const char *rest = strbuf_text(&typed);
+    size_t length = strlen(text);
+    if (strncmp(rest, text, length) == 0 && (rest[length] == '\0' || rest[length] == '\n'))
+        pane_chat_type(pane, rest + length + (rest[length] == '\n'));
     strbuf_free(&typed);
     pane_chat_send(pane, text);
 }
@@ -53,7 +54,7 @@ static void send_waiting(struct pane_chat *pane, const char *text)
 
 struct fit_passages {
     struct background *background;
-    const struct conversation *conversation; /* compared, never read */
+    unsigned long number; /* of the chat that they are for */
     char *text;
     struct document_list documents; /* the thread's own */
     struct passages *index;
@@ -97,7 +98,7 @@ static void begin_passages(struct pane_chat *pane, const char *text)
                               places[i].document->length);
     free(places);
     work->text = xstrdup(text);
-    work->conversation = pane->chat->conversation;
+    work->number = pane->chat->number;
     work->background = background_start(index_documents, work);
     pane->passages = work;
     workspace_flash(app_workspace(pane->app), STYLE_NOTICE, "looking for the passages that fit");
@@ -225,7 +226,7 @@ void fit_picker_tick(struct pane_chat *pane)
     pane->passages = NULL;
     background_join(work->background);
     work->background = NULL;
-    if (work->conversation != pane->chat->conversation || chat_is_replying(pane->chat))
+    if (work->number != pane->chat->number || chat_is_replying(pane->chat))
         workspace_flash(app_workspace(pane->app), STYLE_NOTICE,
                         "the chat has changed: nothing was sent");
     else if (work->index == NULL)
@@ -319,13 +320,6 @@ static void add_ways(struct fitting *fitting, struct picker *picker, const size_
     add_way(fitting, picker, WAY_CANCEL, "Back to the text", NULL);
 }
 
-/* The text that waits, before what has been typed since. */
-static void put_back(struct pane_chat *pane, const char *text)
-{
-    if (!pane->focused || composer_is_empty())
-        pane_chat_type(pane, text);
-}
-
 bool fit_picker_open(struct pane_chat *pane, const char *text)
 {
     size_t parts[PARTS] = {0}, total = 0, context = pane->chat->gauge.context;
@@ -341,7 +335,7 @@ bool fit_picker_open(struct pane_chat *pane, const char *text)
     fitting->pane = pane;
     fitting->text = xstrdup(text);
     add_ways(fitting, &picker, parts);
-    put_back(pane, text);
+    pane_chat_give_back(pane, text);
     picker_open(pane->app, &picker);
     free(title);
     return true;

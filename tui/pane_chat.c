@@ -119,15 +119,7 @@ void pane_chat_refill_at(struct pane_chat *pane, int id)
     if (!pane->reading)
         return;
     transcript_cursor_show(pane->transcript, true);
-    transcript_cursor_end(pane->transcript, true);
-    const struct message *on;
-    while ((on = transcript_cursor_on(pane->transcript)) == NULL || on->id != id) {
-        const struct message *before = on;
-        transcript_cursor_message(pane->transcript, -1);
-        on = transcript_cursor_on(pane->transcript);
-        if (on == before)
-            return;
-    }
+    transcript_cursor_to(pane->transcript, pane->chat->conversation->items[id]);
 }
 
 void pane_chat_show_reply(struct pane_chat *pane, const struct prompt_notes *notes)
@@ -155,7 +147,13 @@ bool pane_chat_leave_edit(struct pane_chat *pane)
     if (pane->editing < 0)
         return false;
     pane->editing = -1;
-    composer_load(&pane->aside);
+    if (pane->focused) {
+        composer_load(&pane->aside);
+    } else {
+        composer_draft_free(&pane->draft);
+        pane->draft = pane->aside;
+        pane->aside = (struct composer_draft){0};
+    }
     pane_chat_recount(pane);
     return true;
 }
@@ -198,8 +196,7 @@ void pane_chat_send(struct pane_chat *pane, const char *text)
         if (error.code == ERROR_INPUT && fit_picker_open(pane, text))
             return;
         pane_chat_say(pane, TRANSCRIPT_ERROR, "%s", error.message);
-        if (composer_is_empty())
-            composer_set_text(text);
+        pane_chat_give_back(pane, text);
     } else {
         const struct conversation *conversation = pane->chat->conversation;
         if (unanswered != NULL)
@@ -248,24 +245,28 @@ void pane_chat_drop_queue(struct pane_chat *pane)
         free(first);
     }
     transcript_remove_kind(pane->transcript, TRANSCRIPT_QUEUED);
-    if (text.length > 0 && composer_is_empty())
-        composer_set_text(strbuf_text(&text));
+    if (text.length > 0)
+        pane_chat_give_back(pane, strbuf_text(&text));
     strbuf_free(&text);
+}
+
+static void put_text(const struct composer_draft *draft, struct strbuf *out)
+{
+    if (draft->text != NULL)
+        paste_unfold(&draft->pastes, draft->text, strlen(draft->text), false, out);
 }
 
 void pane_chat_draft(const struct pane_chat *pane, struct strbuf *out)
 {
-    const struct composer_draft *draft = &pane->draft;
     if (pane->focused)
         composer_text(out);
-    else if (draft->text != NULL)
-        paste_unfold(&draft->pastes, draft->text, strlen(draft->text), false, out);
+    else
+        put_text(&pane->draft, out);
 }
 
-void pane_chat_type(struct pane_chat *pane, const char *text)
+static void set_draft(struct pane_chat *pane, const char *text)
 {
     pane->changes++;
-    pane_chat_read(pane, false);
     if (pane->focused) {
         composer_set_text(text);
         return;
@@ -273,6 +274,24 @@ void pane_chat_type(struct pane_chat *pane, const char *text)
     composer_draft_free(&pane->draft);
     pane->draft.text = xstrdup(text);
     pane->draft.point = (int)strlen(text);
+}
+
+void pane_chat_type(struct pane_chat *pane, const char *text)
+{
+    pane_chat_read(pane, false);
+    set_draft(pane, text);
+}
+
+void pane_chat_give_back(struct pane_chat *pane, const char *text)
+{
+    struct strbuf all = {0}, typed = {0};
+    pane_chat_draft(pane, &typed);
+    strbuf_puts(&all, text);
+    if (typed.length > 0)
+        strbuf_printf(&all, "\n%s", strbuf_text(&typed));
+    set_draft(pane, strbuf_text(&all));
+    strbuf_free(&typed);
+    strbuf_free(&all);
 }
 
 void pane_chat_read(struct pane_chat *pane, bool reading)
@@ -385,15 +404,10 @@ static bool is_blank(const char *text)
 
 static void put_draft(const struct pane_chat *pane, struct strbuf *out)
 {
-    if (pane->editing >= 0) { /* what is typed is an edit; the draft lies aside */
-        strbuf_puts(out, pane->aside.text != NULL ? pane->aside.text : "");
-        return;
-    }
-    const struct composer_draft *draft = &pane->draft;
-    if (pane->focused)
-        composer_text(out);
-    else if (draft->text != NULL)
-        paste_unfold(&draft->pastes, draft->text, strlen(draft->text), false, out);
+    if (pane->editing >= 0) /* what is typed is an edit; the draft lies aside */
+        put_text(&pane->aside, out);
+    else
+        pane_chat_draft(pane, out);
 }
 
 static void keep_draft(struct pane_chat *pane)
@@ -423,6 +437,14 @@ static void leave_chat(struct pane_chat *pane)
     if (blank)
         chat_drop_empty(pane->chat);
     strbuf_free(&text);
+}
+
+/* Another chat is in the pane: what referred to messages of the last one means nothing here. */
+static void forget_chat(struct pane_chat *pane)
+{
+    composer_draft_free(&pane->aside);
+    pane->editing = pane->deleted = pane->marked = pane->starter = -1;
+    pane->reading = false;
 }
 
 static int draft_wait(const struct pane_chat *pane, uint64_t now_ms)
@@ -790,8 +812,7 @@ int pane_chat_show(struct pane_chat *pane, int64_t row, struct error *error)
     leave_chat(pane);
     if (chat_load(pane->chat, row, &draft, error) != 0)
         return -1;
-    pane->reading = false;
-    pane->starter = -1;
+    forget_chat(pane);
     pane_chat_refill(pane);
     pane_chat_type(pane, draft != NULL ? draft : "");
     pane->draft_kept = draft != NULL;
@@ -805,8 +826,8 @@ void pane_chat_begin_new(struct pane_chat *pane)
     leave_chat(pane);
     transcript_clear(pane->transcript);
     chat_reset(pane->chat);
-    pane->reading = pane->draft_kept = false;
-    pane->starter = -1;
+    forget_chat(pane);
+    pane->draft_kept = false;
     pane_chat_type(pane, "");
     pane->kept_version = composer_version();
     pane_chat_recount(pane);

@@ -81,6 +81,8 @@ void pane_chat_say(struct pane_chat *pane, enum transcript_kind kind, const char
 void pane_chat_drop_queue(struct pane_chat *pane);
 /* Into the composer, as if it were typed, whether the pane has the focus or not. */
 void pane_chat_type(struct pane_chat *pane, const char *text);
+/* Text that could not be sent: before what has been typed since. */
+void pane_chat_give_back(struct pane_chat *pane, const char *text);
 /* Reading or writing. */
 void pane_chat_read(struct pane_chat *pane, bool reading);
 /* Ctrl-C at an empty line: true when the key before was one too. */

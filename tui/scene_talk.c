@@ -6,7 +6,6 @@
 #include "engine/base/alloc.h"
 #include "engine/base/width.h"
 #include "engine/chat/scene_file.h"
-#include "tui/composer.h"
 #include "tui/home_path.h"
 #include "tui/workspace.h"
 #include "tui/wrap.h"
@@ -153,10 +152,7 @@ static char *own_words(const struct scene *scene, const struct strbuf *text)
 static void type_after(struct pane_chat *pane, const char *line)
 {
     struct strbuf typed = {0};
-    if (pane->focused)
-        composer_text(&typed);
-    else if (pane->draft.text != NULL)
-        strbuf_puts(&typed, pane->draft.text);
+    pane_chat_draft(pane, &typed);
     if (typed.length > 0)
         strbuf_putc(&typed, '\n');
     strbuf_puts(&typed, line);

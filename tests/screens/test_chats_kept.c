@@ -192,6 +192,27 @@ static void a_full_disk_is_told_and_outlived(void **state)
     store_chat_free(&chat);
 }
 
+/* Messages of one chat are none of another's: what was to be edited stays behind. */
+static void an_edit_ends_with_its_chat(void **state)
+{
+    struct fixture *fixture = *state;
+    int64_t ids[3];
+    seed_three(fixture, ids);
+    struct pty_screen *screen = start_in_list(fixture);
+    pty_screen_type(screen, "\r");
+    assert_true(pty_screen_wait_text(screen, "alpha has a walrus"));
+    pty_screen_type(screen, ESC);
+    assert_true(pty_screen_wait_text(screen, "▸◆"));
+    pty_screen_type(screen, "e");
+    assert_true(pty_screen_wait_text(screen, "› alpha has a walrus"));
+    pty_screen_type(screen, F2 DOWN "\r");
+    assert_true(pty_screen_wait_text(screen, "beta has a narwhal"));
+    pty_screen_type(screen, "hello\r");
+    assert_true(pty_screen_wait_text(screen, "The first reply."));
+    assert_true(pty_screen_shows(screen, "beta has a narwhal"));
+    chats_leave(screen);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +220,7 @@ int main(void)
         TEST(a_draft_is_saved_without_leaving), TEST(a_draft_of_a_new_chat_is_kept),
         TEST(an_emptied_draft_leaves_no_chat),  TEST(another_program_is_noticed),
         TEST(a_kill_keeps_what_had_come),       TEST(a_full_disk_is_told_and_outlived),
+        TEST(an_edit_ends_with_its_chat),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
