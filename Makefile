@@ -150,7 +150,7 @@ bench: $(BUILD)/airo $(BENCH_BIN)
 	@sh tests/bench/run.sh $(BUILD)
 
 # How long a key takes in the interface.
-TUI_BENCH_OBJ := $(BUILD)/tests/bench/bench_tui.o $(BUILD)/tests/screens/pty_screen.o $(BUILD)/tests/screens/chat_child.o
+TUI_BENCH_OBJ := $(addprefix $(BUILD)/tests/,bench/bench_tui.o screens/pty_screen.o screens/chat_child.o screens/spelled_generator.o)
 $(BUILD)/tests/bench/bench_tui: $(TUI_BENCH_OBJ) $(BUILD)/libairo.a
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(TUI_BENCH_OBJ) $(BUILD)/libairo.a $(LDLIBS) -lvterm
 bench-tui: $(BUILD)/tests/bench/bench_tui

@@ -28,8 +28,8 @@ struct store_hits {
     size_t count, capacity;
 };
 
-/* Titles first, then messages, newest first, `limit` at most. A query without a word finds
- * nothing. */
+/* Titles first, then messages, newest first, `limit` at most: where there are more, those that came
+ * into the store last. A query without a word finds nothing. */
 int store_search(struct store *store, const char *query, size_t limit, struct store_hits *out,
                  struct error *error);
 void store_hits_free(struct store_hits *hits);

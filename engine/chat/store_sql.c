@@ -68,17 +68,21 @@ static const char *const texts[SQL_COUNT] = {
     [SQL_DOCUMENT_CLEAR] = "DELETE FROM documents WHERE chat = ?1 AND message IS NULL",
     [SQL_PAIR_INSERT] = "INSERT INTO pairs (document, place, key, value, guessed) "
                         "VALUES (?1, ?2, ?3, ?4, ?5)",
+    /* Snippets cost the most: each half ends at its limit, in the order in which FTS5 finds rows,
+     * and what it gave is sorted. CROSS JOIN keeps that order. */
     [SQL_SEARCH] =
         HIDDEN "SELECT chat, message, title, found FROM ("
-               "SELECT c.id AS chat, 0 AS message, c.title AS title,"
+               "SELECT * FROM (SELECT c.id AS chat, 0 AS message, c.title AS title,"
                " snippet(titles, 0, x'02', x'03', '...', 24) AS found, c.updated AS at, 0 AS part "
-               "FROM titles JOIN chats c ON c.id = titles.rowid "
-               "WHERE titles MATCH ?1 AND c.deleted_at = 0 "
+               "FROM titles CROSS JOIN chats c ON c.id = titles.rowid "
+               "WHERE titles MATCH ?1 AND c.deleted_at = 0 ORDER BY titles.rowid DESC LIMIT ?2) "
                "UNION ALL "
-               "SELECT c.id, m.id, c.title, snippet(texts, 0, x'02', x'03', '...', 24),"
-               " m.created, 1 "
-               "FROM texts JOIN messages m ON m.id = texts.rowid JOIN chats c ON c.id = m.chat "
+               "SELECT * FROM (SELECT c.id, m.id, c.title,"
+               " snippet(texts, 0, x'02', x'03', '...', 24), m.created, 1 "
+               "FROM texts CROSS JOIN messages m ON m.id = texts.rowid"
+               " CROSS JOIN chats c ON c.id = m.chat "
                "WHERE texts MATCH ?1 AND c.deleted_at = 0 AND m.id NOT IN (SELECT id FROM hidden)"
+               " ORDER BY texts.rowid DESC LIMIT ?2)"
                ") ORDER BY part, at DESC, message DESC LIMIT ?2",
     [SQL_DATA_VERSION] = "PRAGMA data_version",
 };
