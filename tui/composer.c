@@ -461,7 +461,8 @@ static void draw_matches(struct terminal *terminal, const struct rect *area)
             2 + terminal_puts(terminal, area, area->rows - 1, column, STYLE_KEY, bridge.matches[i]);
 }
 
-void composer_draw(struct terminal *terminal, const struct rect *area, const char *placeholder)
+void composer_draw(struct terminal *terminal, const struct rect *area, bool typing,
+                   const char *placeholder)
 {
     const struct layout *layout = &bridge.layout;
     lay_out(area->columns);
@@ -470,14 +471,15 @@ void composer_draw(struct terminal *terminal, const struct rect *area, const cha
     size_t top = layout->cursor_row >= (size_t)rows ? layout->cursor_row - (size_t)rows + 1 : 0;
     for (int row = 0; row < rows && top + (size_t)row < layout->count; row++) {
         const struct wrap_line *line = &layout->rows[top + (size_t)row];
-        terminal_put(terminal, area, row, 0, STYLE_COMPOSER, layout->shown.data + line->start,
-                     line->end - line->start);
+        terminal_put(terminal, area, row, 0, typing ? STYLE_COMPOSER : STYLE_DIM,
+                     layout->shown.data + line->start, line->end - line->start);
     }
     if (rl_end == 0 && layout->cursor_column == 0)
         terminal_puts(terminal, area, 0, 0, STYLE_DIM, placeholder);
     if (matches)
         draw_matches(terminal, area);
-    terminal_cursor(terminal, area, (int)(layout->cursor_row - top), layout->cursor_column);
+    if (typing)
+        terminal_cursor(terminal, area, (int)(layout->cursor_row - top), layout->cursor_column);
 }
 
 void composer_draw_draft(const struct composer_draft *draft, struct terminal *terminal,

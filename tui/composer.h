@@ -69,7 +69,9 @@ void composer_add_history(const char *text);
 
 /* Rows that the text (and a list of completions) takes at this width. */
 int composer_rows(int columns);
-/* Draws the last rows that hold the cursor, and sets it. `placeholder` is shown when empty. */
-void composer_draw(struct terminal *terminal, const struct rect *area, const char *placeholder);
+/* Draws the last rows that hold the cursor. `typing`: keys come here, and the terminal's cursor is
+ * set; otherwise the text is dim. `placeholder` is shown when it is empty. */
+void composer_draw(struct terminal *terminal, const struct rect *area, bool typing,
+                   const char *placeholder);
 
 #endif

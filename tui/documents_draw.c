@@ -324,9 +324,8 @@ static void draw_text(struct pane_documents *pane, const struct document *docume
     text_view_draw(&pane->view, document->text, document->length, terminal, &text);
     if (!foot)
         return;
-    char share[24];
-    snprintf(share, sizeof share, "%zu %%",
-             document->length > 0 ? 100 * pane->view.top / document->length : 0);
+    char share[8];
+    text_view_place(&pane->view, document->text, document->length, share);
     terminal_repeat(terminal, area, area->rows - 2, LEFT, STYLE_RULE, "─", area->columns - 2);
     draw_hints(text_hints, 0, terminal, area, area->rows - 1);
     put_right(terminal, area, area->rows - 1, STYLE_DIM, share);

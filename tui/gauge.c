@@ -143,14 +143,24 @@ static void put_reading(const struct gauge *gauge, char *out)
                      (double)(usage->prompt - usage->prompt_done));
 }
 
+/* A tenth matters to slow models alone. */
+static void put_speed(double tokens_per_second, char *out)
+{
+    char count[40];
+    if (tokens_per_second < 100)
+        snprintf(out, PIECE_BYTES, "%.1f tok/s", tokens_per_second);
+    else
+        snprintf(out, PIECE_BYTES, "%s tok/s",
+                 format_count((size_t)(tokens_per_second + 0.5), count));
+}
+
 static void put_activity(const struct gauge *gauge, char *out)
 {
     const struct usage *usage = &gauge->usage;
     if (gauge->state == GAUGE_READING)
         put_reading(gauge, out);
     else if (usage->reply > 1 && usage->decode_seconds > 0) /* the clock starts at the first */
-        snprintf(out, PIECE_BYTES, "%.1f tok/s",
-                 (double)(usage->reply - 1) / usage->decode_seconds);
+        put_speed((double)(usage->reply - 1) / usage->decode_seconds, out);
     else if (gauge->state == GAUGE_WRITING)
         snprintf(out, PIECE_BYTES, "writing");
 }

@@ -300,7 +300,7 @@ static void draw_picker(struct overlay *overlay, struct terminal *terminal, cons
     if (overlay->list.count == 0 && list.rows > 0)
         terminal_puts(terminal, &list, 0, 1, STYLE_DIM, "nothing matches");
     draw_position(overlay, terminal, &box);
-    composer_draw(terminal, &line, overlay->note);
+    composer_draw(terminal, &line, true, overlay->note);
 }
 
 static void draw_question(struct overlay *overlay, struct terminal *terminal,
@@ -314,7 +314,7 @@ static void draw_question(struct overlay *overlay, struct terminal *terminal,
     draw_box(overlay, terminal, area, box);
     if (hint)
         terminal_puts(terminal, &box, box.rows - 2, 4, STYLE_DIM, overlay->note);
-    composer_draw(terminal, &line, "");
+    composer_draw(terminal, &line, true, "");
 }
 
 static void pane_draw(struct pane *pane, struct terminal *terminal, const struct rect *area,

@@ -127,7 +127,8 @@ void pane_chat_show_reply(struct pane_chat *pane, const struct prompt_notes *not
     pane_chat_refill(pane);
     say_notes(pane, notes);
     transcript_scroll_end(pane->transcript, true);
-    pane_chat_read(pane, false);
+    if (pane->reading) /* one goes on reading */
+        transcript_cursor_end(pane->transcript, true);
 }
 
 /* --- edits ----------------------------------------------------------------------------------- */
@@ -677,24 +678,43 @@ static struct regions divide(const struct pane_chat *pane, const struct rect *ar
     return regions;
 }
 
-/* What the keys do now, at the right end of the rule. */
-static const char *hint(const struct pane_chat *pane)
+/* What the keys do now: the longest words that fit the rule, of several. */
+static const char *const *hints(const struct pane_chat *pane)
 {
+    static const char *const armed[] = {"Ctrl-C again leaves", NULL};
+    static const char *const stops[] = {"Ctrl-C stops", NULL};
+    static const char *const queued[] = {"Ctrl-C stops · queued", "Ctrl-C stops", NULL};
+    static const char *const follows[] = {"Ctrl-C stops · i writes", "Ctrl-C stops", NULL};
+    static const char *const selecting[] = {"selecting · y copies · Space ends",
+                                            "selecting · y copies", "y copies", NULL};
+    static const char *const reading[] = {
+        "y copy · e edit · r again · / search · i writes · ? help",
+        "y copy · e edit · r again · i writes · ? help",
+        "y copy · e edit · i writes · ? help",
+        "i writes · ? help",
+        "? help",
+        NULL};
+    static const char *const editing[] = {"editing · Enter keeps both · Esc leaves it",
+                                          "editing · Esc leaves it", "editing", NULL};
+    static const char *const typing[] = {"Enter sends · Alt-Enter new line", "Enter sends", NULL};
+    static const char *const scene[] = {"Enter: it goes on · F4 cast", "Enter: it goes on", NULL};
+    static const char *const empty[] = {"F1 help · F9 all actions", "F1 help", NULL};
+    static const char *const none[] = {NULL};
     if (is_armed(pane))
-        return "Ctrl-C again leaves";
-    if (pane->reading)
-        return transcript_is_selecting(pane->transcript)
-                   ? "selecting · y copies"
-                   : "y copy · e edit · r again · / search · i writes · ? help";
-    if (pane->editing >= 0)
-        return "editing · Enter keeps both · Esc leaves it";
+        return armed;
+    if (pane->reading && transcript_is_selecting(pane->transcript))
+        return selecting;
     if (chat_is_replying(pane->chat))
-        return pane->queue != NULL ? "Ctrl-C stops · queued" : "Ctrl-C stops";
+        return pane->reading ? follows : pane->queue != NULL ? queued : stops;
+    if (pane->reading)
+        return pane->focused ? reading : none;
+    if (pane->editing >= 0)
+        return editing;
     if (!pane->focused)
-        return "";
+        return none;
     if (!composer_is_empty())
-        return "Enter sends · Alt-Enter new line";
-    return pane->chat->scene != NULL ? "Enter: it goes on · F4 cast" : "F1 help · F9 all actions";
+        return typing;
+    return pane->chat->scene != NULL ? scene : empty;
 }
 
 static void draw_rule(const struct pane_chat *pane, struct terminal *terminal,
@@ -702,14 +722,15 @@ static void draw_rule(const struct pane_chat *pane, struct terminal *terminal,
 {
     if (area->rows == 0)
         return;
-    const char *words = hint(pane);
-    int columns = text_columns(words, strlen(words));
-    bool fits = columns + 8 < area->columns;
-    int line = fits ? area->columns - columns - 3 : area->columns;
-    terminal_repeat(terminal, area, 0, 1, STYLE_RULE, "─", line - (fits ? 1 : 2));
-    if (fits)
+    const char *const *words = hints(pane);
+    while (*words != NULL && text_columns(*words, strlen(*words)) + 6 > area->columns)
+        words++;
+    int columns = *words != NULL ? text_columns(*words, strlen(*words)) : -1;
+    int line = columns >= 0 ? area->columns - columns - 3 : area->columns;
+    terminal_repeat(terminal, area, 0, 1, STYLE_RULE, "─", line - (columns >= 0 ? 1 : 2));
+    if (columns >= 0)
         terminal_puts(terminal, area, 0, line + 1, is_armed(pane) ? STYLE_ACCENT : STYLE_DIM,
-                      words);
+                      *words);
 }
 
 static void draw_composer(const struct pane_chat *pane, struct terminal *terminal,
@@ -718,9 +739,10 @@ static void draw_composer(const struct pane_chat *pane, struct terminal *termina
     struct rect text = *area;
     text.column += PROMPT_COLUMNS + 1;
     text.columns -= PROMPT_COLUMNS + 1;
-    terminal_puts(terminal, area, 0, 1, pane->focused ? STYLE_USER_MARK : STYLE_DIM, "›");
+    bool typing = pane->focused && !pane->reading;
+    terminal_puts(terminal, area, 0, 1, typing ? STYLE_USER_MARK : STYLE_DIM, "›");
     if (pane->focused)
-        composer_draw(terminal, &text, "Type a message");
+        composer_draw(terminal, &text, typing, typing ? "Type a message" : "");
     else
         composer_draw_draft(&pane->draft, terminal, &text, "");
 }

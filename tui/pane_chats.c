@@ -340,7 +340,7 @@ static void draw_search(const struct pane_chats *pane, struct terminal *terminal
     struct rect line = {row->row, row->column + 3, 1, row->columns - 4};
     terminal_puts(terminal, row, 0, 1, pane->typing ? STYLE_USER_MARK : STYLE_DIM, "/");
     if (pane->typing && pane->focused)
-        composer_draw(terminal, &line, "words in any chat");
+        composer_draw(terminal, &line, true, "words in any chat");
     else if (pane->typing)
         composer_draw_draft(&pane->draft, terminal, &line, "");
     else

@@ -1,6 +1,7 @@
 #include "tui/text_view.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -118,6 +119,19 @@ static bool row_down(struct text_view *view, const char *text, size_t length)
     view->top = next;
     view->row = 0;
     return true;
+}
+
+void text_view_place(const struct text_view *view, const char *text, size_t length, char place[8])
+{
+    struct text_view last = *view;
+    int below = 0;
+    while (below < view->rows && row_down(&last, text, length))
+        below++;
+    bool top = view->top == 0 && view->row == 0, end = below < view->rows;
+    if (top || end)
+        snprintf(place, 8, "%s", top && end ? "all" : top ? "top" : "end");
+    else
+        snprintf(place, 8, "%u %%", (unsigned)(100 * view->top / length) % 100);
 }
 
 /* The last row stands no higher than at the view's end. */

@@ -32,6 +32,8 @@ void text_view_reset(struct text_view *view);
 /* The passage and its words, and the view so that it begins near the top. */
 void text_view_show(struct text_view *view, const char *text, size_t length,
                     struct text_range passage, const struct text_range *words, size_t count);
+/* Where the view stands, as last drawn: "all", "top", "end", or a share such as "42 %". */
+void text_view_place(const struct text_view *view, const char *text, size_t length, char place[8]);
 /* Rows up (negative) or down. */
 void text_view_scroll(struct text_view *view, const char *text, size_t length, int rows);
 /* Arrows, pages, ends, the wheel, j k g G; true when it was one. */
