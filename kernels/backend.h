@@ -15,9 +15,10 @@
 #define AIRO_KERNELS_BACKEND_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#define BACKEND_ABI 2
+#define BACKEND_ABI 3
 
 enum backend_dtype { BACKEND_F32, BACKEND_F16, BACKEND_BF16 };
 
@@ -107,6 +108,10 @@ struct backend_memory {
 struct backend;        /* one loaded model's arithmetic */
 struct backend_buffer; /* activations: float [max_tokens, cols] */
 
+/* Sees the input rows of a linear step: row t is rows[t * stride .. + cols), valid in the call. */
+typedef void (*backend_input)(void *user, const float *rows, size_t stride, uint32_t n,
+                              uint32_t cols);
+
 struct backend_ops {
     uint32_t abi;
     const char *name; /* "cpu", "cuda" */
@@ -176,6 +181,17 @@ struct backend_ops {
     /* Bytes a second that all the backend's threads together read from memory, measured now over
      * a buffer far larger than the caches. */
     double (*measure_bandwidth)(struct backend *backend);
+
+    /* Calibration; all three NULL where a backend has none. */
+    /* A buffer in host memory, [max_tokens][cols], to be read and written between steps. */
+    float *(*buffer_rows)(struct backend_buffer *buffer);
+    /* `see` (NULL: nobody) gets what norm_qkv, norm_gate_up and project_add feed their layers, at
+     * the end of each. */
+    void (*watch_inputs)(struct backend *backend, backend_input see, void *user);
+    /* Another dense layer, of the same shape, in place of one that was loaded dense; also after
+     * load_done. On failure there is none. */
+    int (*replace_linear)(struct backend *backend, uint32_t layer, enum linear_slot slot,
+                          const struct backend_linear *linear, struct backend_error *error);
 };
 
 /* The built-in backend. */

@@ -9,8 +9,6 @@
 #include "engine/model/gptq.h"
 #include "engine/model/tensor_expect.h"
 
-#define NAME_BYTES 96
-
 /* Indexed by enum linear_slot. */
 static const char *const linear_names[] = {
     [LINEAR_Q] = "self_attn.q_proj", [LINEAR_K] = "self_attn.k_proj",
@@ -19,10 +17,9 @@ static const char *const linear_names[] = {
     [LINEAR_DOWN] = "mlp.down_proj",
 };
 
-static void linear_name(char *out, const struct weight_place *place, enum linear_slot slot,
-                        const char *part)
+void weights_linear_name(char *out, uint32_t layer, enum linear_slot slot, const char *part)
 {
-    snprintf(out, NAME_BYTES, "model.layers.%u.%s%s", place->layer, linear_names[slot], part);
+    snprintf(out, WEIGHT_NAME_BYTES, "model.layers.%u.%s%s", layer, linear_names[slot], part);
 }
 
 static void linear_size(const struct model_config *config, enum linear_slot slot, uint32_t *in,
@@ -80,8 +77,8 @@ static int need_matrix(struct backend_tensor *out, const struct safetensors *set
 static int find_bias(struct backend_linear *linear, const struct weight_place *place,
                      enum linear_slot slot, struct error *error)
 {
-    char name[NAME_BYTES];
-    linear_name(name, place, slot, ".bias");
+    char name[WEIGHT_NAME_BYTES];
+    weights_linear_name(name, place->layer, slot, ".bias");
     bool promised = slot <= LINEAR_O ? place->config->attention_bias : place->config->mlp_bias;
     if (!promised && safetensors_find(place->set, name) == NULL)
         return 0;
@@ -95,8 +92,8 @@ static uint64_t parts_bytes(const struct weight_place *place, enum linear_slot s
                                         ".scales", ".g_idx",   ".bias"};
     uint64_t bytes = 0;
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        char name[NAME_BYTES];
-        linear_name(name, place, slot, parts[i]);
+        char name[WEIGHT_NAME_BYTES];
+        weights_linear_name(name, place->layer, slot, parts[i]);
         const struct tensor_view *view = safetensors_find(place->set, name);
         bytes += view != NULL ? view->bytes : 0;
     }
@@ -106,10 +103,10 @@ static uint64_t parts_bytes(const struct weight_place *place, enum linear_slot s
 int weights_linear(struct backend_linear *linear, const struct weight_place *place,
                    enum linear_slot slot, uint64_t *file_bytes, struct error *error)
 {
-    char prefix[NAME_BYTES], dense[NAME_BYTES];
+    char prefix[WEIGHT_NAME_BYTES], dense[WEIGHT_NAME_BYTES];
     uint32_t in, out;
-    linear_name(prefix, place, slot, "");
-    linear_name(dense, place, slot, ".weight");
+    weights_linear_name(prefix, place->layer, slot, "");
+    weights_linear_name(dense, place->layer, slot, ".weight");
     linear_size(place->config, slot, &in, &out);
     *linear = (struct backend_linear){.in = in, .out = out};
     bool quantised = gptq_present(place->set, prefix);
@@ -130,8 +127,8 @@ int weights_linear(struct backend_linear *linear, const struct weight_place *pla
 static int read_bias(struct backend_linear *linear, const struct weight_place *place,
                      enum linear_slot slot, struct error *error)
 {
-    char name[NAME_BYTES];
-    linear_name(name, place, slot, ".bias");
+    char name[WEIGHT_NAME_BYTES];
+    weights_linear_name(name, place->layer, slot, ".bias");
     if (linear->bias.data == NULL)
         return 0;
     const unsigned char *data = linear->bias.data;
@@ -147,8 +144,8 @@ static int read_bias(struct backend_linear *linear, const struct weight_place *p
 int weights_linear_contents(struct backend_linear *linear, const struct weight_place *place,
                             enum linear_slot slot, int32_t **order, struct error *error)
 {
-    char prefix[NAME_BYTES];
-    linear_name(prefix, place, slot, "");
+    char prefix[WEIGHT_NAME_BYTES];
+    weights_linear_name(prefix, place->layer, slot, "");
     *order = NULL;
     if (read_bias(linear, place, slot, error) != 0)
         return -1;
@@ -157,20 +154,20 @@ int weights_linear_contents(struct backend_linear *linear, const struct weight_p
     return gptq_read_order(linear, place->set, prefix, order, error);
 }
 
-static void norm_name(char *out, const struct weight_place *place, enum norm_slot slot)
+void weights_norm_name(char *out, uint32_t layer, enum norm_slot slot)
 {
     if (slot == NORM_FINAL)
-        snprintf(out, NAME_BYTES, "model.norm.weight");
+        snprintf(out, WEIGHT_NAME_BYTES, "model.norm.weight");
     else
-        snprintf(out, NAME_BYTES, "model.layers.%u.%s_layernorm.weight", place->layer,
+        snprintf(out, WEIGHT_NAME_BYTES, "model.layers.%u.%s_layernorm.weight", layer,
                  slot == NORM_ATTENTION ? "input" : "post_attention");
 }
 
 int weights_norm(struct backend_tensor *weight, const struct weight_place *place,
                  enum norm_slot slot, struct error *error)
 {
-    char name[NAME_BYTES];
-    norm_name(name, place, slot);
+    char name[WEIGHT_NAME_BYTES];
+    weights_norm_name(name, place->layer, slot);
     if (need_vector(weight, place->set, name, place->config->hidden, error) != 0)
         return -1;
     return tensor_expect_finite(safetensors_find(place->set, name), error);
@@ -218,8 +215,8 @@ int weights_check(const struct safetensors *set, const struct model_config *conf
         if (check_layer(&place, error) != 0)
             return -1;
     }
-    char name[NAME_BYTES];
-    norm_name(name, &place, NORM_ATTENTION);
+    char name[WEIGHT_NAME_BYTES];
+    weights_norm_name(name, place.layer, NORM_ATTENTION);
     if (safetensors_find(set, name) != NULL)
         return error_set(error, ERROR_INPUT,
                          "%s: tensor %s is there, but num_hidden_layers in config.json is %u",

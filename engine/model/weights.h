@@ -19,6 +19,12 @@ struct weight_place {
     uint32_t layer;
 };
 
+#define WEIGHT_NAME_BYTES 96
+
+/* "model.layers.3.mlp.up_proj.weight": `part` is ".weight", ".qweight" ... or "". */
+void weights_linear_name(char *out, uint32_t layer, enum linear_slot slot, const char *part);
+void weights_norm_name(char *out, uint32_t layer, enum norm_slot slot);
+
 /* Shapes only, contents unread. *file_bytes, if not NULL, is what the layer takes in the file. */
 int weights_linear(struct backend_linear *linear, const struct weight_place *place,
                    enum linear_slot slot, uint64_t *file_bytes, struct error *error);

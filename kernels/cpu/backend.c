@@ -179,6 +179,17 @@ static int cpu_buffer_create(struct backend *backend, uint32_t cols, struct back
     return 0;
 }
 
+static float *cpu_buffer_rows(struct backend_buffer *buffer)
+{
+    return buffer->data;
+}
+
+static void cpu_watch_inputs(struct backend *backend, backend_input see, void *user)
+{
+    backend->see = see;
+    backend->see_user = user;
+}
+
 const struct backend_ops *backend_cpu(void)
 {
     static const struct backend_ops ops = {
@@ -210,6 +221,9 @@ const struct backend_ops *backend_cpu(void)
         .head = cpu_head,
         .last_error = cpu_last_error,
         .measure_bandwidth = cpu_measure_bandwidth,
+        .buffer_rows = cpu_buffer_rows,
+        .watch_inputs = cpu_watch_inputs,
+        .replace_linear = cpu_replace_linear,
     };
     return &ops;
 }

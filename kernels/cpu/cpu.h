@@ -182,7 +182,9 @@ struct backend {
     struct cpu_kv kv;
     struct backend_buffer *buffers;
     struct cpu_scratch scratch;
-    bool ready; /* load_done has passed */
+    bool ready;        /* load_done has passed */
+    backend_input see; /* watches the inputs of linear steps; may be NULL */
+    void *see_user;
     uint64_t weight_bytes, kv_bytes, scratch_bytes;
     char kv_format[48];
     char description[96];
@@ -206,6 +208,8 @@ uint64_t cpu_memory_available(void);
 uint64_t cpu_linear_bytes(const struct backend *backend, const struct backend_linear *linear);
 int cpu_load_linear(struct backend *backend, uint32_t layer, enum linear_slot slot,
                     const struct backend_linear *linear, struct backend_error *error);
+int cpu_replace_linear(struct backend *backend, uint32_t layer, enum linear_slot slot,
+                       const struct backend_linear *linear, struct backend_error *error);
 int cpu_load_norm(struct backend *backend, uint32_t layer, enum norm_slot slot,
                   const struct backend_tensor *weight, struct backend_error *error);
 int cpu_load_table(struct backend *backend, enum table_slot slot,

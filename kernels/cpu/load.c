@@ -62,7 +62,7 @@ static int linear_check(const struct backend *backend, uint32_t layer, enum line
                         const struct backend_linear *linear, struct backend_error *error)
 {
     uint32_t in, out;
-    if (layer >= backend->shape.layers || (unsigned)slot >= LINEAR_SLOTS || backend->ready)
+    if (layer >= backend->shape.layers || (unsigned)slot >= LINEAR_SLOTS)
         return cpu_error(error, BACKEND_FAILED, "no place for linear layer %u of layer %u",
                          (unsigned)slot, layer);
     linear_shape(&backend->shape, slot, &in, &out);
@@ -194,6 +194,9 @@ int cpu_load_linear(struct backend *backend, uint32_t layer, enum linear_slot sl
     if (linear_check(backend, layer, slot, linear, error) != 0)
         return -1;
     struct cpu_linear *kept = &backend->layers[layer].linear[slot];
+    if (backend->ready)
+        return cpu_error(error, BACKEND_FAILED, "linear %u of layer %u comes after load_done",
+                         (unsigned)slot, layer);
     if (kept->form != FORM_ABSENT || kept->data != NULL)
         return cpu_error(error, BACKEND_FAILED, "layer %u: linear %u comes twice", layer,
                          (unsigned)slot);
@@ -214,6 +217,27 @@ int cpu_load_linear(struct backend *backend, uint32_t layer, enum linear_slot sl
     if (result == 0)
         backend->weight_bytes += kept->bytes;
     return result;
+}
+
+int cpu_replace_linear(struct backend *backend, uint32_t layer, enum linear_slot slot,
+                       const struct backend_linear *linear, struct backend_error *error)
+{
+    if (linear_check(backend, layer, slot, linear, error) != 0)
+        return -1;
+    struct cpu_linear *kept = &backend->layers[layer].linear[slot];
+    if (kept->form != FORM_DENSE || linear->dense.data == NULL)
+        return cpu_error(error, BACKEND_FAILED, "layer %u: linear %u is not dense", layer,
+                         (unsigned)slot);
+    backend->weight_bytes -= kept->bytes;
+    free(kept->data);
+    free(kept->bias);
+    kept->data = NULL;
+    kept->bias = NULL;
+    kept->bytes = 0;
+    if (keep_dense(kept, linear, error) != 0 || keep_bias(kept, &linear->bias, error) != 0)
+        return -1;
+    backend->weight_bytes += kept->bytes;
+    return 0;
 }
 
 /* --- the rest --------------------------------------------------------------------------------- */

@@ -230,6 +230,8 @@ static int linear_run(struct linear_job *job)
     for (uint32_t i = 0; i < job->count; i++)
         products += (uint64_t)job->linears[i]->in * job->linears[i]->out * job->n;
     thread_pool_run(backend->pool, products, linear_work, job);
+    if (backend->see != NULL)
+        backend->see(backend->see_user, job->input, job->input_stride, job->n, job->linears[0]->in);
     return 0;
 }
 
