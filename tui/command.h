@@ -25,7 +25,7 @@ struct command {
     int (*run)(struct settings *settings, int argc, char **argv);
 };
 
-extern const struct command command_chat, command_play, command_ask, command_run, command_info, command_tokenize,
-    command_score, command_bench;
+extern const struct command command_chat, command_play, command_ask, command_run, command_info,
+    command_tokenize, command_score, command_bench, command_quantize;
 
 #endif

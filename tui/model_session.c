@@ -65,6 +65,13 @@ static void say_loaded(struct model_session *session)
     free(line);
 }
 
+void model_session_begin(struct model_session *session, const struct settings *settings)
+{
+    *session = (struct model_session){.settings = settings, .signal_fd = -1};
+    catch_signals(session);
+    session->progress = progress_begin();
+}
+
 int model_session_open(struct model_session *session, const struct settings *settings,
                        const char *name, struct error *error)
 {

@@ -39,6 +39,8 @@ struct reply_end {
 /* Sees every event of a reply; they stay the session's. */
 typedef void (*reply_handler)(void *user, const struct event *event);
 
+/* Ctrl-C only, for a command that opens no model; model_session_close ends it. */
+void model_session_begin(struct model_session *session, const struct settings *settings);
 /* `name` NULL: the settings' model. On error there is nothing to close. */
 int model_session_open(struct model_session *session, const struct settings *settings,
                        const char *name, struct error *error);
