@@ -25,6 +25,7 @@ struct quantizing {
     char what[96];
     double error_squares, rounding_squares;
     uint32_t linears;
+    bool stopped; /* the caller said so, once */
     struct error *error;
 };
 
@@ -44,7 +45,9 @@ static const struct {
 static bool tell(struct quantizing *z)
 {
     const struct quantize_progress progress = {z->what, z->done, z->total};
-    return z->options->progress == NULL || z->options->progress(z->options->user, &progress);
+    if (!z->stopped && z->options->progress != NULL)
+        z->stopped = !z->options->progress(z->options->user, &progress);
+    return !z->stopped;
 }
 
 static bool stopped(void *user)
