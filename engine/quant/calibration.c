@@ -107,7 +107,8 @@ int calibration_read(struct calibration *calibration, const char *path,
     struct strbuf bytes = {0};
     struct token_list tokens = {0};
     *calibration = (struct calibration){.length = length};
-    int result = file_read(path, TEXT_BYTES_MAX, &bytes, error);
+    /* Ctrl-C is heeded between steps only: no waiting for a pipe */
+    int result = file_read_regular(path, TEXT_BYTES_MAX, &bytes, error);
     if (result == 0 && is_json_lines(&bytes, path))
         result = add_lines(&tokens, tokenizer, &bytes, path, error);
     else if (result == 0)

@@ -192,6 +192,10 @@ static void wrong_usage_is_2(void **state)
     expect_error("score", "", 2, "expected MODEL FILE");
     expect_error("bench|--depths|1,x", "", 2, "--depths");
     expect_error("info|a|b", "", 2, "one MODEL");
+    expect_error("quantize|a", "", 2, "expected CHECKPOINT and OUT");
+    expect_error("quantize|a|b", "", 2, "--calibration FILE is needed");
+    expect_error("quantize|a|b|--calibration|x|--group-size|12", "", 2, "a multiple of 8");
+    expect_error("quantize|a|b|--calibration|x|--damp|2", "", 2, "--damp");
 }
 
 static void wrong_input_is_1(void **state)
@@ -211,6 +215,11 @@ static void wrong_input_is_1(void **state)
     expect_error("info|/no/such/model", "", 1, "/no/such/model");
     expect_error("run|-m|no-such-model|hello", "", 1, "no-such-model");
     expect_error("ask|--cases|/no/such/cases", "", 1, "/no/such/cases");
+    expect_error("quantize|/no/such/model|/tmp/airo-none|--calibration|LICENSE", "", 1,
+                 "/no/such/model");
+    expect_error("quantize|" MODEL "|/tmp/airo-none|--calibration|LICENSE", "", 1,
+                 "is quantised already");
+    expect_error("quantize|" MODEL "|/tmp|--calibration|LICENSE", "", 1, "is there already");
 }
 
 /* Errors go through the sanitiser: a file's name cannot move the cursor. */
