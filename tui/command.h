@@ -26,6 +26,7 @@ struct command {
 };
 
 extern const struct command command_chat, command_play, command_ask, command_run, command_info,
-    command_tokenize, command_score, command_bench, command_quantize;
+    command_tokenize, command_score, command_bench, command_eval, command_perplexity,
+    command_quantize;
 
 #endif

@@ -20,8 +20,9 @@
 #endif
 
 static const struct command *const commands[] = {
-    &command_chat,     &command_play,  &command_ask,   &command_run,      &command_info,
-    &command_tokenize, &command_score, &command_bench, &command_quantize,
+    &command_chat, &command_play,     &command_ask,      &command_run,
+    &command_info, &command_tokenize, &command_score,    &command_perplexity,
+    &command_eval, &command_bench,    &command_quantize,
 };
 #define COMMANDS    (sizeof commands / sizeof commands[0])
 #define ACTIONS_MAX 256
