@@ -6,6 +6,7 @@
 #include "engine/base/alloc.h"
 #include "engine/chat/support_source.h"
 #include "tui/answer.h"
+#include "tui/model_session.h"
 
 static bool is_digit(char c)
 {
@@ -82,4 +83,16 @@ struct eval_verdict eval_judge(const struct eval_case *test, const char *reply,
     source_list_free(&list);
     free(said);
     return verdict;
+}
+
+void eval_judge_note(const struct settings *settings, const struct eval_case *test,
+                     const char *reply, const struct eval_verdict *verdict)
+{
+    if (!settings->verbose)
+        return;
+    command_note("%s, %s%s", eval_kind_name(test->kind), verdict->right ? "right" : "WRONG",
+                 verdict->source ? ", source right" : "");
+    command_note("  question: %s", test->question);
+    command_note("  expected: %s", test->answer);
+    command_note("  reply: %s", reply);
 }

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "engine/eval/cases.h"
+#include "tui/settings.h"
 
 struct eval_verdict {
     bool right;    /* holds the answer (and not what is known instead); absent: declines */
@@ -17,5 +18,9 @@ struct eval_verdict {
 /* `markers` of the template, for what the prompt defused; may be NULL. */
 struct eval_verdict eval_judge(const struct eval_case *test, const char *reply,
                                const char *const *markers);
+
+/* With --verbose: the question, what was expected and the reply, on stderr. */
+void eval_judge_note(const struct settings *settings, const struct eval_case *test,
+                     const char *reply, const struct eval_verdict *verdict);
 
 #endif

@@ -47,6 +47,8 @@ static int ask(struct obedience *obedience, size_t row, size_t index, struct err
     if (result == 0) {
         struct eval_verdict verdict = eval_judge(&test, strbuf_text(&reply.text),
                                                  chat_template_markers(obedience->run.template));
+        eval_judge_note(obedience->run.options->settings, &test, strbuf_text(&reply.text),
+                        &verdict);
         counts->cases++;
         counts->right += verdict.right;
         counts->refused += verdict.declined;

@@ -106,6 +106,7 @@ static int ask(struct recall *recall, const struct haystack *haystack, size_t ro
     if (result == 0) {
         struct eval_verdict verdict = eval_judge(&test, strbuf_text(&reply.text),
                                                  chat_template_markers(recall->run.template));
+        eval_judge_note(recall->run.options->settings, &test, strbuf_text(&reply.text), &verdict);
         cell->cases++;
         cell->right += verdict.right;
         cell->sources += verdict.source;

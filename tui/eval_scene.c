@@ -20,7 +20,8 @@ struct scenes {
     struct eval_run run;
     size_t replies;
     struct scene_list files;
-    size_t asked, kept, cut; /* cut: at the longest reply */
+    size_t asked, kept, cut;          /* cut: at the longest reply */
+    size_t generated, generated_kept; /* of them, in generated scenes */
     size_t broken[SCENE_RULES];
 };
 
@@ -29,11 +30,17 @@ static size_t reply_count(const struct eval_options *options)
     return options->cases > 0 ? options->cases : REPLIES_DEFAULT;
 }
 
-/* Scenes of files and generated ones take turns. NULL: a file that cannot be read. */
+/* Scenes of files and generated ones take turns. */
+static bool is_file(const struct scene_list *files, size_t talk)
+{
+    return talk % 2 == 0 && files->count > 0;
+}
+
+/* NULL: a file that cannot be read. */
 static struct scene *scene_of(const struct scene_list *files, uint64_t seed, size_t talk,
                               struct error *error)
 {
-    if (talk % 2 == 0 && files->count > 0)
+    if (is_file(files, talk))
         return scene_open(files->items[talk / 2 % files->count].name, error);
     return eval_scene_make(seed, talk);
 }
@@ -84,6 +91,10 @@ static void count_reply(struct scenes *scenes, const struct talk *talk,
         scene_rules_broken(talk->scene, strbuf_text(&reply->text), reply->text.length);
     scenes->asked++;
     scenes->kept += broken == 0;
+    if (!is_file(&scenes->files, talk->number)) {
+        scenes->generated++;
+        scenes->generated_kept += broken == 0;
+    }
     scenes->cut += reply->reason == STOP_LENGTH;
     for (int rule = 0; rule < SCENE_RULES; rule++)
         scenes->broken[rule] += broken >> rule & 1;
@@ -154,18 +165,26 @@ static int ask_talk(struct scenes *scenes, size_t number, struct error *error)
 
 /* --- showing ---------------------------------------------------------------------------------- */
 
+static void print_share(const char *label, size_t part, size_t whole)
+{
+    printf("%-30s %5zu of %-5zu %5.1f%%\n", label, part, whole, eval_percent(part, whole));
+}
+
 static void print_text(const struct scenes *scenes)
 {
     const char *model = eval_run_model(&scenes->run);
     command_print(model, strlen(model));
     printf(": scenes, seed %llu, %zu replies\n\n", (unsigned long long)scenes->run.options->seed,
            scenes->asked);
-    printf("  %-28s %5zu of %-5zu %5.1f%%\n", "all rules kept", scenes->kept, scenes->asked,
-           eval_percent(scenes->kept, scenes->asked));
-    for (int rule = 0; rule < SCENE_RULES; rule++)
-        printf("    %-26s %5zu of %-5zu %5.1f%%\n", scene_rule_name((enum scene_rule)rule),
-               scenes->asked - scenes->broken[rule], scenes->asked,
-               eval_percent(scenes->asked - scenes->broken[rule], scenes->asked));
+    size_t files = scenes->asked - scenes->generated;
+    print_share("  all rules kept", scenes->kept, scenes->asked);
+    print_share("    in scenes of files", scenes->kept - scenes->generated_kept, files);
+    print_share("    in generated scenes", scenes->generated_kept, scenes->generated);
+    for (int rule = 0; rule < SCENE_RULES; rule++) {
+        char label[40];
+        snprintf(label, sizeof label, "  %s", scene_rule_name((enum scene_rule)rule));
+        print_share(label, scenes->asked - scenes->broken[rule], scenes->asked);
+    }
     if (scenes->cut > 0)
         printf("  %zu were cut at %u tokens\n", scenes->cut,
                eval_reply_tokens(scenes->run.options->settings));
@@ -177,11 +196,12 @@ static void print_json(const struct scenes *scenes, bool complete)
     for (int rule = 0; rule < SCENE_RULES; rule++)
         json_object_set_new(rules, scene_rule_name((enum scene_rule)rule),
                             json_integer((json_int_t)(scenes->asked - scenes->broken[rule])));
-    json_line_print(
-        json_pack("{s:s, s:s, s:I, s:b, s:I, s:I, s:I, s:o}", "eval", "scene", "model",
-                  eval_run_model(&scenes->run), "seed", (json_int_t)scenes->run.options->seed,
-                  "complete", complete, "replies", (json_int_t)scenes->asked, "kept",
-                  (json_int_t)scenes->kept, "cut", (json_int_t)scenes->cut, "rules_kept", rules));
+    json_line_print(json_pack(
+        "{s:s, s:s, s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:o}", "eval", "scene", "model",
+        eval_run_model(&scenes->run), "seed", (json_int_t)scenes->run.options->seed, "complete",
+        complete, "replies", (json_int_t)scenes->asked, "kept", (json_int_t)scenes->kept,
+        "generated", (json_int_t)scenes->generated, "generated_kept",
+        (json_int_t)scenes->generated_kept, "cut", (json_int_t)scenes->cut, "rules_kept", rules));
 }
 
 int eval_scene(const struct eval_options *options)
