@@ -23,6 +23,7 @@ struct table {
     const struct eval_options *options;
     const char *path;
     struct model_session session;
+    struct scorer *scorer;
     struct progress progress;
     struct token_list tokens;
     size_t count; /* of the tokens, measured at every length */
@@ -122,7 +123,7 @@ static int measure(struct table *table, struct error *error)
             snprintf(table->what, sizeof table->what, "perplexity, %.24s, %u tokens",
                      table->rules[rule].name, length);
             result = perplexity_measure(&table->values[rule][i], table->session.model,
-                                        &table->rules[rule], table->tokens.ids,
+                                        table->scorer, &table->rules[rule], table->tokens.ids,
                                         table->count / length, length, show_progress, table, error);
         }
     progress_clear(&table->progress);
@@ -199,9 +200,12 @@ static void print_json(const struct table *table, bool complete)
 static int run_table(struct table *table, struct strbuf *text, struct error *error)
 {
     int result = read_text(table, text, error);
+    if (result == 0)
+        result = scorer_open(&table->scorer, table->session.model, error);
     if (result != 0)
         return result;
     result = measure(table, error);
+    scorer_close(table->scorer);
     if (table->values[0][0].tokens > 0) {
         if (table->options->json)
             print_json(table, result == 0);

@@ -57,7 +57,7 @@ static void text_cell(const struct heatmap *map, size_t row, size_t column, bool
     else if (mean)
         strbuf_printf(out, "   %3u ", rounded(part, whole));
     else if (colour)
-        strbuf_printf(out, "\033[48;5;%dm\033[38;5;%dm  %3u  \033[0m",
+        strbuf_printf(out, "\033[48;5;%dm\033[38;5;%dm   %3u \033[0m",
                       steps[step_of(part, whole)].ansi, steps[step_of(part, whole)].dark ? 231 : 16,
                       rounded(part, whole));
     else
@@ -69,8 +69,8 @@ void heatmap_text(const struct heatmap *map, bool colour, struct strbuf *out)
     strbuf_printf(out, "%s, %% by %s (down) and %s (across)\n\n%10s", map->title, map->down,
                   map->across, "");
     for (size_t c = 0; c < map->column_count; c++)
-        strbuf_printf(out, "  %3u%% ", map->columns[c]);
-    strbuf_puts(out, "   all\n");
+        strbuf_printf(out, "   %3u%%", map->columns[c]);
+    strbuf_puts(out, "    all\n");
     for (size_t r = 0; r <= map->row_count; r++) {
         if (r < map->row_count)
             strbuf_printf(out, "%8u  ", map->rows[r]);
@@ -88,8 +88,8 @@ void heatmap_text(const struct heatmap *map, bool colour, struct strbuf *out)
 
 #define CELL_WIDTH  72
 #define CELL_HEIGHT 40
-#define LEFT        96
-#define TOP         64
+#define LEFT        152
+#define TOP         84
 #define BOTTOM      28
 
 static void put_escaped(struct strbuf *out, const char *text)
@@ -150,11 +150,13 @@ static size_t svg_map(const struct heatmap *map, size_t top, struct strbuf *out)
 {
     strbuf_printf(out, "<text x=\"16\" y=\"%zu\" font-weight=\"bold\">", top + 24);
     put_escaped(out, map->title);
-    strbuf_puts(out, ", % by ");
-    put_escaped(out, map->down);
-    strbuf_puts(out, " (down) and ");
+    strbuf_puts(out, " (%)</text>\n");
+    strbuf_printf(out, "<text x=\"%zu\" y=\"%zu\" fill=\"#5b5b5b\" text-anchor=\"middle\">",
+                  LEFT + map->column_count * CELL_WIDTH / 2, top + TOP - 34);
     put_escaped(out, map->across);
-    strbuf_puts(out, " (across)</text>\n");
+    strbuf_printf(out, "</text>\n<text x=\"16\" y=\"%zu\" fill=\"#5b5b5b\">", top + TOP - 10);
+    put_escaped(out, map->down);
+    strbuf_puts(out, "</text>\n");
     svg_heads(map, top, out);
     for (size_t r = 0; r <= map->row_count; r++)
         for (size_t c = 0; c <= map->column_count; c++)

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "engine/base/alloc.h"
-#include "engine/infer/score.h"
 #include "engine/model/model_plan.h"
 #include "engine/model/rope.h"
 
@@ -122,9 +121,9 @@ static int judge(void *user, size_t position, const float *logits, uint32_t voca
     return measuring->progress != NULL && measuring->progress(measuring->user);
 }
 
-int perplexity_measure(struct perplexity *out, struct model *model, const struct rope_rule *rule,
-                       const int32_t *tokens, size_t windows, size_t length,
-                       perplexity_progress progress, void *user, struct error *error)
+int perplexity_measure(struct perplexity *out, struct model *model, struct scorer *scorer,
+                       const struct rope_rule *rule, const int32_t *tokens, size_t windows,
+                       size_t length, perplexity_progress progress, void *user, struct error *error)
 {
     struct measuring measuring = {NULL, length, 0, 0, progress, user};
     int32_t begin = tokenizer_bos(model->tokenizer);
@@ -136,7 +135,7 @@ int perplexity_measure(struct perplexity *out, struct model *model, const struct
         if (begin >= 0)
             window[0] = begin;
         measuring.tokens = window;
-        result = score_tokens(model, window, length, judge, &measuring, error);
+        result = scorer_run(scorer, window, length, judge, &measuring, error);
         out->windows += result == 0;
     }
     free(window);

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 
+#include "engine/infer/score.h"
 #include "engine/model/model.h"
 
 /* A rule of the table: "as-is", or a rule's name and, after a colon, its factor. */
@@ -34,10 +35,11 @@ struct perplexity {
 typedef bool (*perplexity_progress)(void *user);
 
 /* Measures the first `windows` windows of `length` tokens (2 or more, windows * length <= count and
- * length <= model->context). Leaves the rule in the model. ERROR_CANCELLED: `out` holds what was
- * measured so far (value 0 when nothing was). */
-int perplexity_measure(struct perplexity *out, struct model *model, const struct rope_rule *rule,
-                       const int32_t *tokens, size_t windows, size_t length,
-                       perplexity_progress progress, void *user, struct error *error);
+ * length <= model->context) with a scorer of that model. Leaves the rule in the model.
+ * ERROR_CANCELLED: `out` holds what was measured so far (value 0 when nothing was). */
+int perplexity_measure(struct perplexity *out, struct model *model, struct scorer *scorer,
+                       const struct rope_rule *rule, const int32_t *tokens, size_t windows,
+                       size_t length, perplexity_progress progress, void *user,
+                       struct error *error);
 
 #endif

@@ -11,27 +11,43 @@
 struct scorer {
     const struct model *model;
     struct forward *forward;
-    struct kv_cache *cache;
+    struct kv_cache *cache; /* of the text at hand */
     struct sequence *sequence;
     uint32_t *positions, *sequences, *rows; /* [max_tokens] */
     score_row row;
     void *user;
 };
 
-static void scorer_close(struct scorer *scorer)
+void scorer_close(struct scorer *scorer)
 {
-    sequence_free(scorer->sequence);
-    kv_cache_close(scorer->cache);
+    if (scorer == NULL)
+        return;
     forward_close(scorer->forward);
     free(scorer->positions);
     free(scorer->sequences);
     free(scorer->rows);
+    free(scorer);
 }
 
-static int scorer_open(struct scorer *scorer, const int32_t *tokens, size_t count,
-                       struct error *error)
+int scorer_open(struct scorer **out, struct model *model, struct error *error)
 {
-    const struct model *model = scorer->model;
+    struct scorer *scorer = xcalloc(1, sizeof *scorer);
+    size_t batch = model->shape.max_tokens;
+    scorer->model = model;
+    scorer->positions = xcalloc(batch, sizeof(uint32_t));
+    scorer->sequences = xcalloc(batch, sizeof(uint32_t));
+    scorer->rows = xcalloc(batch, sizeof(uint32_t));
+    if (forward_open(&scorer->forward, model, error) != 0) {
+        scorer_close(scorer);
+        return -1;
+    }
+    *out = scorer;
+    return 0;
+}
+
+static int check_tokens(const struct model *model, const int32_t *tokens, size_t count,
+                        struct error *error)
+{
     if (count > model->context)
         return error_set(error, ERROR_INPUT, "%zu tokens do not fit in a context of %u", count,
                          model->context);
@@ -39,15 +55,26 @@ static int scorer_open(struct scorer *scorer, const int32_t *tokens, size_t coun
         if (tokens[i] < 0 || (uint32_t)tokens[i] >= model->shape.vocab)
             return error_set(error, ERROR_INPUT, "token %zu: id %d is not in a vocabulary of %u", i,
                              tokens[i], model->shape.vocab);
-    size_t batch = model->shape.max_tokens;
-    scorer->positions = xcalloc(batch, sizeof(uint32_t));
-    scorer->sequences = xcalloc(batch, sizeof(uint32_t));
-    scorer->rows = xcalloc(batch, sizeof(uint32_t));
-    if (forward_open(&scorer->forward, model, error) != 0 ||
-        kv_cache_open(&scorer->cache, model, kv_pages_for(count), error) != 0)
+    return 0;
+}
+
+/* A cache of its own, so that no prefix is found and every position is evaluated. */
+static int begin_text(struct scorer *scorer, const int32_t *tokens, size_t count,
+                      struct error *error)
+{
+    if (check_tokens(scorer->model, tokens, count, error) != 0 ||
+        kv_cache_open(&scorer->cache, scorer->model, kv_pages_for(count), error) != 0)
         return -1;
     scorer->sequence = sequence_create(scorer->cache, (uint32_t)count);
     return sequence_sync(scorer->sequence, tokens, count, NULL, error);
+}
+
+static void end_text(struct scorer *scorer)
+{
+    sequence_free(scorer->sequence);
+    kv_cache_close(scorer->cache);
+    scorer->sequence = NULL;
+    scorer->cache = NULL;
 }
 
 /* Hands out the logits of the n rows of the last batch, as many at a time as head() takes. */
@@ -87,16 +114,28 @@ static int scorer_chunk(struct scorer *scorer, struct error *error)
     return scorer_rows(scorer, first, n, error);
 }
 
+int scorer_run(struct scorer *scorer, const int32_t *tokens, size_t count, score_row row,
+               void *user, struct error *error)
+{
+    if (count == 0)
+        return 0;
+    scorer->row = row;
+    scorer->user = user;
+    int result = begin_text(scorer, tokens, count, error);
+    while (result == 0 && sequence_done(scorer->sequence) < count)
+        result = scorer_chunk(scorer, error);
+    end_text(scorer);
+    return result;
+}
+
 int score_tokens(struct model *model, const int32_t *tokens, size_t count, score_row row,
                  void *user, struct error *error)
 {
-    struct scorer scorer = {.model = model, .row = row, .user = user};
-    if (count == 0)
-        return 0;
-    int result = scorer_open(&scorer, tokens, count, error);
-    while (result == 0 && sequence_done(scorer.sequence) < count)
-        result = scorer_chunk(&scorer, error);
-    scorer_close(&scorer);
+    struct scorer *scorer;
+    if (scorer_open(&scorer, model, error) != 0)
+        return -1;
+    int result = scorer_run(scorer, tokens, count, row, user, error);
+    scorer_close(scorer);
     return result;
 }
 
