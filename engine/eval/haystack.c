@@ -6,8 +6,10 @@
 
 #include "engine/base/alloc.h"
 
-#define BLOCK_TOKENS 30  /* of the four delimiters, whatever the vocabulary: a little more */
-#define TRIES_MAX    200 /* for a fact that asks nothing which is asked already */
+#define TRIES_MAX 200 /* for a fact that asks nothing which is asked already */
+
+/* What stands around a block's metadata and text, for counting. */
+#define DELIMITERS "BEGININPUT\nBEGINCONTEXT\nENDCONTEXT\n\nENDINPUT\n"
 
 struct building {
     struct haystack *haystack;
@@ -93,12 +95,13 @@ static const struct {
 /* The sets of keys, as bits of `pairs`; date and url most often, as in the card. */
 static const unsigned key_sets[] = {3, 3, 3, 3, 4, 4, 5, 9, 12, 17, 25, 36, 64, 65, 82, 10, 127};
 
-/* Sets the pairs; returns their tokens. */
+/* Sets the pairs; returns their tokens and those of the delimiters. */
 static size_t add_metadata(struct building *building, struct document *document)
 {
     struct eval_world *world = &building->haystack->world;
     unsigned keys = key_sets[eval_random_below(&world->random, sizeof key_sets / sizeof *key_sets)];
     struct strbuf lines = {0};
+    strbuf_puts(&lines, DELIMITERS);
     for (size_t i = 0; i < PAIRS; i++) {
         struct strbuf value = {0};
         if ((keys >> i & 1) == 0)
@@ -146,22 +149,31 @@ static void keep(struct haystack *haystack, const struct eval_fact *fact, int bl
     haystack->facts[haystack->count++] = (struct haystack_fact){*fact, block, haystack->tokens};
 }
 
+/* A sentence as it would stand after what the block has. */
+static char *joined(const struct building *building, const char *sentence)
+{
+    return xasprintf("%s%s", building->text.length > 0 ? building->separator : "", sentence);
+}
+
 static void put_sentence(struct building *building, const char *sentence)
 {
-    strbuf_puts(&building->text, building->text.length > 0 ? building->separator : "");
-    strbuf_puts(&building->text, sentence);
+    char *text = joined(building, sentence);
+    strbuf_puts(&building->text, text);
+    free(text);
 }
 
 /* False when there is no room for it. The first fact of a block always has room. */
 static bool add_fact(struct building *building, int block, bool first)
 {
     struct haystack *haystack = building->haystack;
-    const struct haystack_size *size = building->size;
+    size_t most = building->size->tokens;
     struct eval_fact fact;
     if (!make_new(haystack, -1, &fact))
         return false;
-    size_t tokens = cost(building->tokenizer, fact.sentence) + 1;
-    if (!first && size->tokens > 0 && haystack->tokens + tokens > size->tokens) {
+    char *text = joined(building, fact.sentence);
+    size_t tokens = cost(building->tokenizer, text);
+    free(text);
+    if (!first && most > 0 && haystack->tokens + tokens > most) {
         eval_fact_free(&fact);
         return false;
     }
@@ -195,7 +207,7 @@ static void make_block(struct building *building, unsigned block)
     snprintf(name, sizeof name, "block %u", block + 1);
     free(document->name);
     document->name = xstrdup(name);
-    haystack->tokens += BLOCK_TOKENS + add_metadata(building, document);
+    haystack->tokens += add_metadata(building, document);
     bool first = true, planting = haystack->planted == (int)block;
     size_t before = eval_random_below(random, 4); /* facts before the planted sentence */
     do {
