@@ -229,8 +229,8 @@ static void make_block(struct building *building, unsigned block)
 void haystack_make(struct haystack *haystack, uint64_t seed, uint64_t stream,
                    const struct haystack_size *size, const struct tokenizer *tokenizer)
 {
-    struct building building = {haystack, size, tokenizer, {0}, " "};
     *haystack = (struct haystack){.world = eval_world_begin(seed, stream), .planted = -1};
+    struct building building = {haystack, size, tokenizer, {0}, " "};
     if (size->planted != NULL)
         haystack->planted = (int)eval_random_below(&haystack->world.random, size->blocks);
     for (unsigned block = 0; block < size->blocks; block++)
