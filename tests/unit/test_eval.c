@@ -285,6 +285,7 @@ static void what_is_absent_is_not_there(void **state)
         assert_int_equal(test.block, -1);
         assert_false(seen_has(&haystack.questions, test.question));
         eval_case_free(&test);
+        haystack_free(&haystack);
         eval_obedience_case(&test, &haystack, 3, EVAL_PRESENT, i);
         assert_true(seen_has(&haystack.questions, test.question));
         eval_case_free(&test);
