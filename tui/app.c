@@ -432,9 +432,9 @@ int app_run(const struct app_options *options, struct error *error)
     else
         result = theme_open(&theme, settings->theme, error);
     if (result == 0)
-        result = terminal_open(&app.terminal, settings->colour, settings->mouse, &theme, error);
-    if (result == 0)
         result = bindings_open(&app.bindings, options->config_path, error);
+    if (result == 0)
+        result = terminal_open(&app.terminal, settings->colour, settings->mouse, &theme, error);
     const char *name = getenv("TERM");
     app.input.rxvt = name != NULL && strncmp(name, "rxvt", 4) == 0;
     library_open(&app.library, result == 0 ? options->library_path : NULL);

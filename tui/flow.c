@@ -33,6 +33,7 @@ void flow_free(struct flow *flow)
     free(flow->codes);
     free(flow->pending);
     free(flow->slices);
+    free(flow->containers);
     *flow = (struct flow){0};
 }
 
@@ -97,6 +98,8 @@ void flow_open(struct flow *flow, const char *first, const char *rest, enum styl
     int room = flow_room(flow), columns = text_columns(first, strlen(first));
     if (flow->depth++ >= FLOW_DEPTH_MAX)
         return;
+    if (flow->containers == NULL)
+        flow->containers = xcalloc(FLOW_DEPTH_MAX, sizeof *flow->containers);
     struct flow_container *container = &flow->containers[flow->depth - 1];
     *container = (struct flow_container){.style = style};
     if (room - columns < LEAST_COLUMNS || columns + marks_columns(flow) > flow->columns * 2 / 3)

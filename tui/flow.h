@@ -87,8 +87,8 @@ struct flow {
     struct flow_slice *slices;
     size_t slice_count, slice_capacity;
     struct strbuf scratch;
-    struct flow_container containers[FLOW_DEPTH_MAX];
-    size_t depth; /* open containers, those beyond FLOW_DEPTH_MAX included */
+    struct flow_container *containers; /* FLOW_DEPTH_MAX, made when the first one opens */
+    size_t depth;                      /* that are open, those beyond FLOW_DEPTH_MAX included */
     int columns;
     size_t last_raw; /* the message's bytes that have rows end here */
     size_t open_code;

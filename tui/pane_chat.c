@@ -839,6 +839,7 @@ int pane_chat_show(struct pane_chat *pane, int64_t row, struct error *error)
     pane_chat_type(pane, draft != NULL ? draft : "");
     pane->draft_kept = draft != NULL;
     pane->kept_version = composer_version();
+    pane->count_due_ms = app_now_ms() + COUNT_PAUSE_MS; /* it is to be seen first */
     free(draft);
     return 0;
 }

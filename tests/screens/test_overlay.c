@@ -305,6 +305,8 @@ static void an_unknown_action_is_told(void **state)
     assert_true(pty_screen_wait_text(screen, line));
     assert_true(pty_screen_wait_text(screen, "did you mean zoom?"));
     assert_int_equal(WEXITSTATUS(pty_screen_wait_exit(screen)), 1);
+    const struct strbuf *output = pty_screen_output(screen);
+    assert_null(memmem(output->data, output->length, "\033[?1049h", 8)); /* not taken over */
     free(line);
     pty_screen_free(screen);
     unlink(path);
