@@ -122,7 +122,7 @@ static int ask_depths(struct recall *recall, size_t row, size_t index, struct er
 {
     struct generator *generator = recall->run.session.generator;
     size_t length = recall->plan.lengths[row];
-    struct haystack haystack;
+    struct haystack haystack = {0};
     int result = 0;
     eval_recall_haystack(&haystack, recall->run.options->seed, length, index,
                          room(length, recall->reserve), generator->ops->tokenizer(generator));
@@ -323,7 +323,7 @@ int eval_recall(const struct eval_options *options)
 static void print_haystack(const struct eval_options *options, const struct plan *plan, size_t row,
                            size_t index, size_t reserve, const struct tokenizer *tokenizer)
 {
-    struct haystack haystack;
+    struct haystack haystack = {0};
     size_t length = plan->lengths[row];
     eval_recall_haystack(&haystack, options->seed, length, index, room(length, reserve), tokenizer);
     for (size_t column = 0; column < plan->depth_count; column++) {

@@ -255,7 +255,7 @@ static void free_fitting(void *user)
 
 static void leave_turns_out(struct pane_chat *pane, const char *text)
 {
-    struct error error;
+    struct error error = {0};
     size_t turns = pane->chat->skip_turns;
     if (chat_fit(pane->chat, text, reserve_of(pane->chat), &error) != 0 &&
         chat_fit(pane->chat, text, 1, &error) != 0) {

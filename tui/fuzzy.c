@@ -78,12 +78,14 @@ static bool match_word(const struct text *text, const struct text *word, bool *m
 {
     struct table table;
     size_t last = word->count - 1, best = 0;
-    for (size_t row = 0; row < word->count; row++)
+    if (word->count == 0 || text->count == 0)
+        return false;
+    for (size_t row = 0; row <= last; row++)
         fill_row(text, word, row, &table);
     for (size_t i = 1; i < text->count; i++)
         if (table.score[last][i] > table.score[last][best])
             best = i;
-    if (text->count == 0 || table.score[last][best] <= IMPOSSIBLE / 2)
+    if (table.score[last][best] <= IMPOSSIBLE / 2)
         return false;
     *score += table.score[last][best];
     for (size_t row = word->count; row-- > 0;) {

@@ -159,10 +159,11 @@ void transcript_set_speakers(struct transcript *transcript, const char *const *n
     transcript->speakers = total > 0 ? xcalloc(total, sizeof *transcript->speakers) : NULL;
     transcript->speaker_count = total;
     for (size_t i = 0; i < total; i++) {
-        transcript->names[i] = xstrdup(i < count ? names[i] : user_name);
+        bool own = names == NULL || i >= count;
+        transcript->names[i] = xstrdup(own ? user_name : names[i]);
         enum style style = (enum style)(STYLE_SPEAKER_1 + (int)(i % SPEAKER_STYLES));
         transcript->speakers[i].name = transcript->names[i];
-        transcript->speakers[i].style = i < count ? style : STYLE_USER_MARK;
+        transcript->speakers[i].style = own ? STYLE_USER_MARK : style;
     }
     for (size_t i = 0; i < transcript->count; i++)
         message_rows_reset(&transcript->items[i].rows);

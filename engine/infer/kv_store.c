@@ -224,7 +224,7 @@ bool kv_store_find(const struct kv_store *store, const int32_t *tokens, uint32_t
             return true;
     }
     name_begin(store, tokens, first, name);
-    struct kv_names names;
+    struct kv_names names = {0};
     kv_directory_list(&store->directory, name, &names);
     for (size_t i = 0; i < names.count && i < CANDIDATES; i++)
         consider(store, names.items[i].name, first, tokens, pages, file);
@@ -313,7 +313,7 @@ static void remove_shorter(const struct kv_store *store, const struct kv_block *
                            const char *written)
 {
     char name[64];
-    struct kv_names names;
+    struct kv_names names = {0};
     name_begin(store, block->tokens, block->first, name);
     kv_directory_list(&store->directory, name, &names);
     for (size_t i = 0; i < names.count && i < CANDIDATES; i++) {
