@@ -235,19 +235,41 @@ static void take_theme(struct app *app, void *user, size_t index)
     set_theme(app, index < themes->count ? themes->names[index] : themes->before);
 }
 
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* By name, and the one in use before them all: a picker begins at its first row. */
+static void sort_themes(struct themes *themes)
+{
+    qsort(themes->names, themes->count, sizeof *themes->names, compare_names);
+    for (size_t i = 1; i < themes->count; i++) {
+        if (strcmp(themes->names[i], themes->before) != 0)
+            continue;
+        char *name = themes->names[i];
+        memmove(themes->names + 1, themes->names, i * sizeof *themes->names);
+        themes->names[0] = name;
+        break;
+    }
+}
+
 static void pick_theme(struct app *app)
 {
     struct themes *themes = xcalloc(1, sizeof *themes);
-    struct picker_item *items = NULL;
     char *name;
     themes->before = xstrdup(app_settings(app)->theme != NULL ? app_settings(app)->theme : "");
     for (unsigned i = 0; (name = theme_list(i)) != NULL; i++) {
         themes->names = xreallocarray(themes->names, i + 1, sizeof *themes->names);
-        items = xreallocarray(items, i + 1, sizeof *items);
         themes->names[i] = name;
-        items[i] = (struct picker_item){xstrdup(name), NULL};
         themes->count = i + 1;
     }
+    sort_themes(themes);
+    struct picker_item *items = xcalloc(themes->count + 1, sizeof *items);
+    for (size_t i = 0; i < themes->count; i++)
+        items[i] = (struct picker_item){
+            xstrdup(themes->names[i]),
+            strcmp(themes->names[i], themes->before) == 0 ? xstrdup("in use") : NULL};
     const struct picker picker = {.title = "Theme",
                                   .placeholder = "up and down show them",
                                   .items = items,

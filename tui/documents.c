@@ -116,7 +116,7 @@ static void say_one(struct pane_chat *pane, const char *spec, bool aloud)
     const struct document *document = &list->items[list->count - 1];
     struct strbuf line = {0};
     size_t parts[PARTS] = {0}, before[PARTS] = {0}, total = 0, context = pane->chat->gauge.context;
-    char size[32];
+    char size[32], all[32];
     strbuf_printf(&line, "%s goes with the next message, ", spec);
     struct document_list *last = &pane->chat->attached;
     bool counted = document->length <= NOTE_BYTES &&
@@ -125,15 +125,15 @@ static void say_one(struct pane_chat *pane, const char *spec, bool aloud)
     counted = counted && chat_count_prompt(pane->chat, "", before, &(size_t){0}, NULL) == 0;
     last->count++;
     if (counted)
-        strbuf_printf(&line, "%zu tokens", parts[PART_DOCUMENT] - before[PART_DOCUMENT]);
+        strbuf_printf(&line, "%s tokens",
+                      format_count(parts[PART_DOCUMENT] - before[PART_DOCUMENT], size));
     else
         strbuf_puts(&line, format_bytes(document->length, size));
     if (counted && total >= context)
-        strbuf_printf(
-            &line,
-            "; with it the prompt takes %zu and the context holds %zu: F3 turns documents "
-            "off, or choose when you send",
-            total, context);
+        strbuf_printf(&line,
+                      "; with it the prompt takes %s and the context holds %s: F3 turns documents "
+                      "off, or choose when you send",
+                      format_count(total, size), format_count(context, all));
     say(pane, aloud, false, strbuf_text(&line));
     strbuf_free(&line);
 }

@@ -4,26 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/alloc.h"
 #include "engine/base/file.h"
 #include "engine/base/width.h"
 #include "tui/sanitize.h"
 
 #define LEFT 1 /* the column that stays free */
-
-/* "16,384" */
-static const char *grouped(size_t count, char *out, size_t size)
-{
-    char digits[32];
-    int length = snprintf(digits, sizeof digits, "%zu", count);
-    size_t at = 0;
-    for (int i = 0; i < length && at + 2 < size; i++) {
-        if (i > 0 && (length - i) % 3 == 0)
-            out[at++] = ',';
-        out[at++] = digits[i];
-    }
-    out[at] = '\0';
-    return out;
-}
 
 /* All of it, or its beginning and "…"; returns the columns it took. */
 static int put_cut(struct terminal *terminal, const struct rect *area, int row, int column,
@@ -81,7 +67,7 @@ static void draw_document(const struct pane_documents *pane, const struct docume
     size_t tokens;
     char digits[40] = "…";
     if (document_counts_find(pane->counts, document, &tokens))
-        grouped(tokens, digits, sizeof digits);
+        format_count(tokens, digits);
     if (marked)
         terminal_repeat(terminal, row, 0, 0, STYLE_LIST_SELECTED, " ", row->columns);
     enum style plain = marked ? STYLE_LIST_SELECTED : on ? STYLE_TEXT : STYLE_LIST_DIM;
@@ -206,12 +192,16 @@ static void draw_total(const struct pane_documents *pane, const struct document_
     if (known && gauge->counted && gauge->state == GAUGE_IDLE && on > 0)
         total = gauge->parts[PART_DOCUMENT]; /* together they are not quite their sum */
     snprintf(line, sizeof line, "%zu of %zu on", on, count);
-    terminal_puts(terminal, area, row, LEFT, STYLE_DIM, line);
+    int at = LEFT + terminal_puts(terminal, area, row, LEFT, STYLE_DIM, line);
     if (!known)
         snprintf(line, sizeof line, "counting");
     else if (context > 0)
-        snprintf(line, sizeof line, "%s of %s · %.0f %%", grouped(total, digits, sizeof digits),
-                 grouped(context, all, sizeof all), 100.0 * (double)total / (double)context);
+        snprintf(line, sizeof line, "%s of %s · %.0f %%", format_count(total, digits),
+                 format_count(context, all), 100.0 * (double)total / (double)context);
+    bool fits = text_columns(line, strlen(line)) + at + 2 <= area->columns;
+    if (known && context > 0 && !fits) /* a narrow pane: the share alone */
+        snprintf(line, sizeof line, "%s · %.0f %%", digits,
+                 100.0 * (double)total / (double)context);
     put_right(terminal, area, row, total >= context ? STYLE_WARN : STYLE_TEXT, line);
 }
 
@@ -227,8 +217,8 @@ static bool draw_state(const struct pane_documents *pane, struct terminal *termi
     if (coming)
         documents_say_coming(chat, &line);
     else if (overflow > 0)
-        strbuf_printf(&line, "does not fit: %s of %s", grouped(overflow, total, sizeof total),
-                      grouped(chat->chat->gauge.context, context, sizeof context));
+        strbuf_printf(&line, "does not fit: %s of %s", format_count(overflow, total),
+                      format_count(chat->chat->gauge.context, context));
     bool any = line.length > 0;
     if (any)
         put_cut(terminal, area, row, LEFT, area->columns - LEFT - (coming ? 10 : 1),

@@ -322,11 +322,13 @@ static void add_ways(struct fitting *fitting, struct picker *picker, const size_
 
 bool fit_picker_open(struct pane_chat *pane, const char *text)
 {
+    char wanted[32], room[32];
     size_t parts[PARTS] = {0}, total = 0, context = pane->chat->gauge.context;
     if (chat_count_prompt(pane->chat, text, parts, &total, NULL) != 0 || total < context)
         return false;
     struct fitting *fitting = xcalloc(1, sizeof *fitting);
-    char *title = xasprintf("%zu tokens do not fit into %zu", total, context);
+    char *title = xasprintf("%s tokens do not fit into %s", format_count(total, wanted),
+                            format_count(context, room));
     struct picker picker = {.title = title,
                             .placeholder = "what shall stay out?",
                             .choose = choose_way,

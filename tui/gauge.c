@@ -33,20 +33,6 @@ static size_t used_tokens(const struct gauge *gauge)
     return used;
 }
 
-/* "16,384": thousands apart. */
-static char *format_count(size_t count, char *out)
-{
-    char digits[32];
-    int length = snprintf(digits, sizeof digits, "%zu", count), at = 0;
-    for (int i = 0; i < length; i++) {
-        if (i > 0 && (length - i) % 3 == 0)
-            out[at++] = ',';
-        out[at++] = digits[i];
-    }
-    out[at] = '\0';
-    return out;
-}
-
 /* --- the pieces of text ---------------------------------------------------------------------- */
 
 static void put_model(const struct gauge *gauge, char *out)

@@ -89,7 +89,9 @@ static char *attachments_note(const struct document_list *documents)
 {
     struct strbuf note = {0};
     for (size_t i = 0; i < documents->count; i++)
-        strbuf_printf(&note, "%s%s", i == 0 ? "with " : ", ", documents->items[i].name);
+        if (documents->items[i].enabled)
+            strbuf_printf(&note, "%s%s", note.length == 0 ? "with " : ", ",
+                          documents->items[i].name);
     return note.length > 0 ? strbuf_detach(&note) : NULL;
 }
 

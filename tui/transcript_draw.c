@@ -7,9 +7,10 @@
 #include "engine/base/width.h"
 #include "tui/transcript_cursor.h"
 
-#define GUTTER_COLUMNS 3
-#define NARROW_COLUMNS 40 /* below, the gutter is one column smaller */
-#define CODE_HINT      " Y copies "
+#define ALTERNATIVE_COLUMNS 10 /* "  ‹ 2/3 ›", and a little */
+#define GUTTER_COLUMNS      3
+#define NARROW_COLUMNS      40 /* below, the gutter is one column smaller */
+#define CODE_HINT           " Y copies "
 
 /* How each kind looks. `mark` stands in the gutter of the first row, or of every row. */
 static const struct {
@@ -161,14 +162,27 @@ static void draw_line(const struct canvas *canvas, struct transcript_place place
     terminal_cursor(canvas->terminal, canvas->area, row, column);
 }
 
+/* Cut where `kept` columns begin at the right. Returns its columns. */
+static int draw_note(const struct canvas *canvas, const struct transcript_item *item, int row,
+                     int kept)
+{
+    enum style style = item->kind == TRANSCRIPT_USER ? STYLE_SOURCE : STYLE_DIM;
+    int room = canvas->text->columns - kept;
+    size_t length = strlen(item->note);
+    if (text_columns(item->note, length) <= room)
+        return terminal_puts(canvas->terminal, canvas->text, row, 0, style, item->note);
+    size_t fits = text_fit(item->note, length, room > 1 ? room - 1 : 0);
+    int used = terminal_put(canvas->terminal, canvas->text, row, 0, style, item->note, fits);
+    return used + terminal_puts(canvas->terminal, canvas->text, row, used, style, "…");
+}
+
 /* "note          ‹ 2/3 ›" */
 static void draw_footer(const struct canvas *canvas, const struct transcript_item *item, int row)
 {
     char choice[48];
     int used = 0;
     if (item->note != NULL)
-        used = terminal_puts(canvas->terminal, canvas->text, row, 0,
-                             item->kind == TRANSCRIPT_USER ? STYLE_SOURCE : STYLE_DIM, item->note);
+        used = draw_note(canvas, item, row, item->alternatives > 1 ? ALTERNATIVE_COLUMNS : 0);
     if (item->alternatives < 2)
         return;
     snprintf(choice, sizeof choice, "‹ %u/%u ›", item->alternative + 1, item->alternatives);

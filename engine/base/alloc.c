@@ -102,3 +102,16 @@ char *format_bytes(uint64_t bytes, char *out)
     snprintf(out, 32, unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
     return out;
 }
+
+char *format_count(size_t count, char *out)
+{
+    char digits[24];
+    int length = snprintf(digits, sizeof digits, "%zu", count), at = 0;
+    for (int i = 0; i < length; i++) {
+        if (i > 0 && (length - i) % 3 == 0)
+            out[at++] = ',';
+        out[at++] = digits[i];
+    }
+    out[at] = '\0';
+    return out;
+}

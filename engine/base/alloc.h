@@ -32,5 +32,7 @@ bool checked_add(size_t a, size_t b, size_t *out);
 
 /* "13.4 GiB", "512 KiB": for messages. `out` holds at least 32 bytes; returned. */
 char *format_bytes(uint64_t bytes, char *out);
+/* "16,384" into `out`, which holds at least 32 bytes and is returned. */
+char *format_count(size_t count, char *out);
 
 #endif
