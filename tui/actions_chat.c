@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tui/actions.h"
+#include "tui/chat_starters.h"
 #include "tui/chats.h"
 #include "tui/commands.h"
 #include "tui/composer.h"
@@ -61,7 +62,7 @@ ACTION(do_editor)
 
 ACTION(do_starter)
 {
-    return pane_chat_next_starter(pane_chat_of(pane));
+    return chat_starters_next(pane_chat_of(pane));
 }
 
 /* --- scrolling ------------------------------------------------------------------------------- */

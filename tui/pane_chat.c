@@ -6,29 +6,24 @@
 #include <string.h>
 
 #include "engine/base/alloc.h"
-#include "engine/base/width.h"
 #include "tui/actions.h"
 #include "tui/answer_check.h"
-#include "tui/chat_documents.h"
+#include "tui/chat_draft.h"
 #include "tui/chat_keep.h"
 #include "tui/chat_work.h"
 #include "tui/composer.h"
 #include "tui/fit_picker.h"
+#include "tui/pane_chat_draw.h"
 #include "tui/scene_talk.h"
-#include "tui/start_page.h"
-#include "tui/starters.h"
 #include "tui/transcript_cursor.h"
 #include "tui/workspace.h"
 
-#define COMPOSER_ROWS_MAX 12
-#define PROMPT_COLUMNS    2
-#define TEXT_COLUMNS_MAX  110 /* longer lines are hard to read */
-#define STOPPED_NOTE      "stopped · /continue goes on, /retry begins again"
-#define COUNT_PAUSE_MS    30
-#define COUNT_COST_MS     8    /* a count that takes longer on this thread is put off ... */
-#define COUNT_IDLE_MS     400  /* ... until nothing was typed for so long */
-#define COUNT_COST_SHARE  8    /* counting takes at most one eighth of the time */
-#define DRAFT_PAUSE_MS    2000 /* after the last key, until the draft is saved */
+#define STOPPED_NOTE     "stopped · /continue goes on, /retry begins again"
+#define COUNT_PAUSE_MS   30
+#define COUNT_COST_MS    8    /* a count that takes longer on this thread is put off ... */
+#define COUNT_IDLE_MS    400  /* ... until nothing was typed for so long */
+#define COUNT_COST_SHARE 8    /* counting takes at most one eighth of the time */
+#define DRAFT_PAUSE_MS   2000 /* after the last key, until the draft is saved */
 
 static const struct pane_ops chat_ops;
 
@@ -131,52 +126,6 @@ void pane_chat_show_reply(struct pane_chat *pane, const struct prompt_notes *not
         transcript_cursor_end(pane->transcript, true);
 }
 
-/* --- edits ----------------------------------------------------------------------------------- */
-
-void pane_chat_edit(struct pane_chat *pane, const struct message *message)
-{
-    pane_chat_leave_edit(pane);
-    pane_chat_read(pane, false);
-    composer_store(&pane->aside);
-    pane->editing = message->id;
-    composer_set_text(strbuf_text(&message->text));
-    pane_chat_recount(pane);
-}
-
-bool pane_chat_leave_edit(struct pane_chat *pane)
-{
-    if (pane->editing < 0)
-        return false;
-    pane->editing = -1;
-    if (pane->focused) {
-        composer_load(&pane->aside);
-    } else {
-        composer_draft_free(&pane->draft);
-        pane->draft = pane->aside;
-        pane->aside = (struct composer_draft){0};
-    }
-    pane_chat_recount(pane);
-    return true;
-}
-
-static void accept_edit(struct pane_chat *pane, const char *text)
-{
-    struct error error;
-    struct prompt_notes notes = {0};
-    int id = pane->editing;
-    const struct message *message = pane->chat->conversation->items[id];
-    int result = chat_edit(pane->chat, message, text, &notes, &error);
-    if (result != 0) {
-        composer_set_text(text);
-        pane_chat_say(pane, TRANSCRIPT_ERROR, "%s", error.message);
-    } else {
-        pane->editing = -1;
-        composer_load(&pane->aside);
-        pane_chat_show_reply(pane, &notes);
-    }
-    prompt_notes_free(&notes);
-}
-
 void pane_chat_recount(struct pane_chat *pane)
 {
     pane->counted_version = composer_version() - 1;
@@ -251,50 +200,6 @@ void pane_chat_drop_queue(struct pane_chat *pane)
     strbuf_free(&text);
 }
 
-static void put_text(const struct composer_draft *draft, struct strbuf *out)
-{
-    if (draft->text != NULL)
-        paste_unfold(&draft->pastes, draft->text, strlen(draft->text), false, out);
-}
-
-void pane_chat_draft(const struct pane_chat *pane, struct strbuf *out)
-{
-    if (pane->focused)
-        composer_text(out);
-    else
-        put_text(&pane->draft, out);
-}
-
-static void set_draft(struct pane_chat *pane, const char *text)
-{
-    pane->changes++;
-    if (pane->focused) {
-        composer_set_text(text);
-        return;
-    }
-    composer_draft_free(&pane->draft);
-    pane->draft.text = xstrdup(text);
-    pane->draft.point = (int)strlen(text);
-}
-
-void pane_chat_type(struct pane_chat *pane, const char *text)
-{
-    pane_chat_read(pane, false);
-    set_draft(pane, text);
-}
-
-void pane_chat_give_back(struct pane_chat *pane, const char *text)
-{
-    struct strbuf all = {0}, typed = {0};
-    pane_chat_draft(pane, &typed);
-    strbuf_puts(&all, text);
-    if (typed.length > 0)
-        strbuf_printf(&all, "\n%s", strbuf_text(&typed));
-    set_draft(pane, strbuf_text(&all));
-    strbuf_free(&typed);
-    strbuf_free(&all);
-}
-
 void pane_chat_read(struct pane_chat *pane, bool reading)
 {
     pane->reading = reading && !transcript_is_empty(pane->transcript);
@@ -309,164 +214,18 @@ bool pane_chat_arm(struct pane_chat *pane)
     return before > 0 && before + 1 == key;
 }
 
-static bool is_armed(const struct pane_chat *pane)
-{
-    return pane->armed > 0 && pane->armed == workspace_keys(app_workspace(pane->app));
-}
-
-/* --- the start page -------------------------------------------------------------------------- */
-
-static void attach_sample(struct pane_chat *pane, const char *name)
-{
-    struct error error;
-    struct document_list *attached = &pane->chat->attached;
-    char *path = starter_path(name);
-    if (path == NULL)
-        return;
-    if (document_add_regular(attached, path, &error) != 0) {
-        pane_chat_say(pane, TRANSCRIPT_ERROR, "%s", error.message);
-    } else { /* the user need not know where it lies */
-        free(attached->items[attached->count - 1].name);
-        attached->items[attached->count - 1].name = xstrdup(name);
-    }
-    free(path);
-}
-
-static void set_sample_scene(struct pane_chat *pane, const char *name)
-{
-    struct error error;
-    struct scene *scene = scene_talk_open(name, &error);
-    if (scene != NULL)
-        chat_set_scene(pane->chat, scene);
-    else
-        pane_chat_say(pane, TRANSCRIPT_ERROR, "%s", error.message);
-}
-
-static void take_sample_back(struct pane_chat *pane)
-{
-    const struct starter *starter =
-        pane->starter >= 0 ? &starters_table[pane->starter] : &(const struct starter){0};
-    if (starter->document != NULL)
-        chat_detach(pane->chat, starter->document);
-    if (starter->scene != NULL)
-        chat_set_scene(pane->chat, NULL);
-}
-
-/* What the offer types; to be freed. */
-static char *starter_text(const struct pane_chat *pane)
-{
-    const struct starter *starter = &starters_table[pane->starter];
-    struct strbuf text = {0};
-    if (starter->scene != NULL && pane->chat->scene != NULL)
-        chat_opening(pane->chat, &text);
-    else
-        strbuf_puts(&text, starter->line);
-    return strbuf_detach(&text);
-}
-
-/* What is typed is the offer that was typed last, unchanged. */
-static bool starter_is_typed(const struct pane_chat *pane)
-{
-    struct strbuf typed = {0};
-    if (pane->starter < 0)
-        return false;
-    char *text = starter_text(pane);
-    composer_text(&typed);
-    bool same = strcmp(strbuf_text(&typed), text) == 0;
-    strbuf_free(&typed);
-    free(text);
-    return same;
-}
-
-bool pane_chat_next_starter(struct pane_chat *pane)
-{
-    if (!transcript_is_empty(pane->transcript) || (!composer_is_empty() && !starter_is_typed(pane)))
-        return false;
-    take_sample_back(pane);
-    pane->starter = (pane->starter + 1) % STARTERS;
-    const struct starter *starter = &starters_table[pane->starter];
-    if (starter->document != NULL)
-        attach_sample(pane, starter->document);
-    if (starter->scene != NULL)
-        set_sample_scene(pane, starter->scene);
-    char *text = starter_text(pane);
-    composer_set_text(text);
-    free(text);
-    pane_chat_recount(pane);
-    return true;
-}
-
-static bool is_blank(const char *text)
-{
-    return text[strspn(text, " \t\n")] == '\0';
-}
-
-/* --- the draft on disk ----------------------------------------------------------------------- */
-
-static void put_draft(const struct pane_chat *pane, struct strbuf *out)
-{
-    if (pane->editing >= 0) /* what is typed is an edit; the draft lies aside */
-        put_text(&pane->aside, out);
-    else
-        pane_chat_draft(pane, out);
-}
-
-static void keep_draft(struct pane_chat *pane)
-{
-    struct strbuf text = {0};
-    put_draft(pane, &text);
-    chat_keep_draft(pane->chat, strbuf_text(&text));
-    pane->draft_kept = text.length > 0;
-    pane->kept_version = composer_version();
-    strbuf_free(&text);
-}
-
-/* The pane leaves its chat. What is typed in a new one makes it one of the library. */
-static void leave_chat(struct pane_chat *pane)
-{
-    struct strbuf text = {0};
-    for (const struct queued *queued = pane->queue; queued != NULL; queued = queued->next)
-        strbuf_printf(&text, "%s\n", queued->text);
-    put_draft(pane, &text);
-    const char *typed = strbuf_text(&text);
-    bool blank = is_blank(typed);
-    bool typed_by_hand = pane->starter < 0 && typed[0] != '/';
-    if (pane->chat->row != 0 && (!blank || pane->draft_kept))
-        chat_keep_draft(pane->chat, typed);
-    else if (!blank && typed_by_hand && pane->chat->conversation->count == 0)
-        chat_keep_new_draft(pane->chat, typed);
-    if (blank)
-        chat_drop_empty(pane->chat);
-    strbuf_free(&text);
-}
-
-/* Another chat is in the pane: what referred to messages of the last one means nothing here. */
-static void forget_chat(struct pane_chat *pane)
-{
-    composer_draft_free(&pane->aside);
-    pane->editing = pane->deleted = pane->marked = pane->starter = -1;
-    pane->reading = false;
-}
-
-static int draft_wait(const struct pane_chat *pane, uint64_t now_ms)
-{
-    if (!pane->focused || pane->chat->row == 0 || composer_version() == pane->kept_version)
-        return -1;
-    return pane->draft_due_ms > now_ms ? (int)(pane->draft_due_ms - now_ms) : 0;
-}
-
 static void accept_line(struct pane_chat *pane, const char *text)
 {
-    if (is_blank(text)) {
+    if (chat_draft_is_blank(text)) {
         scene_talk_go_on(pane);
         return;
     }
     composer_add_history(text);
     pane->starter = -1;
     if (pane->draft_kept)
-        keep_draft(pane); /* it is a draft no longer */
+        chat_draft_keep(pane); /* it is a draft no longer */
     if (pane->editing >= 0) {
-        accept_edit(pane, text);
+        chat_draft_accept_edit(pane, text);
         return;
     }
     if (actions_run_line(pane->app, pane, text))
@@ -534,8 +293,8 @@ static void pane_input(struct pane *base, const struct input_token *token)
 static void pane_focus(struct pane *base, bool focused)
 {
     struct pane_chat *pane = self(base);
-    if (!focused && draft_wait(pane, 0) >= 0)
-        keep_draft(pane);
+    if (!focused && chat_draft_wait(pane, 0) >= 0)
+        chat_draft_keep(pane);
     pane->focused = focused;
     if (focused)
         composer_load(&pane->draft);
@@ -613,7 +372,7 @@ static int count_wait(const struct pane_chat *pane, uint64_t now_ms)
 
 static int pane_timeout(const struct pane *base, uint64_t now_ms)
 {
-    int waits[] = {count_wait(self(base), now_ms), draft_wait(self(base), now_ms),
+    int waits[] = {count_wait(self(base), now_ms), chat_draft_wait(self(base), now_ms),
                    chat_work_wait(self(base), now_ms)};
     int least = -1;
     for (size_t i = 0; i < sizeof waits / sizeof waits[0]; i++)
@@ -628,8 +387,8 @@ static void pane_tick(struct pane *base, uint64_t now_ms)
     struct strbuf draft = {0};
     struct error error;
     chat_work_tick(pane, now_ms);
-    if (draft_wait(pane, now_ms) == 0)
-        keep_draft(pane);
+    if (chat_draft_wait(pane, now_ms) == 0)
+        chat_draft_keep(pane);
     if (count_wait(pane, now_ms) != 0)
         return;
     pane->counted_version = composer_version();
@@ -641,110 +400,6 @@ static void pane_tick(struct pane *base, uint64_t now_ms)
     pane->count_due_ms = now_ms + COUNT_PAUSE_MS + cost * COUNT_COST_SHARE;
     pane->count_waits = cost >= COUNT_COST_MS;
     app_redraw(pane->app, false);
-}
-
-/* --- drawing --------------------------------------------------------------------------------- */
-
-/* Where the regions stand; rows of 0 are left out. */
-struct regions {
-    struct rect body, rule, composer; /* all in one column */
-};
-
-static int clamp(int value, int low, int high)
-{
-    return value < low ? low : value > high ? high : value;
-}
-
-static struct regions divide(const struct pane_chat *pane, const struct rect *area)
-{
-    struct regions regions;
-    int margin = area->columns > TEXT_COLUMNS_MAX ? (area->columns - TEXT_COLUMNS_MAX) / 2 : 0;
-    struct rect column = {area->row, area->column + margin, 0, area->columns - 2 * margin};
-    int typed_rows = pane->focused ? composer_rows(column.columns - PROMPT_COLUMNS - 1) : 1;
-    int above = area->rows >= 8 ? 1 : 0, rule = area->rows >= 6 ? 1 : 0;
-    int space = area->rows >= 18 ? 1 : 0;
-    int most = clamp(area->rows / 3, 1, COMPOSER_ROWS_MAX);
-    int typed = clamp(typed_rows, 1, most);
-    int body = area->rows - above - rule - typed - 2 * space;
-    regions.body = column;
-    regions.body.row += above;
-    regions.body.rows = body > 0 ? body : 0;
-    regions.rule = column;
-    regions.rule.row = regions.body.row + regions.body.rows + space;
-    regions.rule.rows = rule;
-    regions.composer = column;
-    regions.composer.row = regions.rule.row + rule;
-    regions.composer.rows = typed;
-    return regions;
-}
-
-/* What the keys do now: the longest words that fit the rule, of several. */
-static const char *const *hints(const struct pane_chat *pane)
-{
-    static const char *const armed[] = {"Ctrl-C again leaves", NULL};
-    static const char *const stops[] = {"Ctrl-C stops", NULL};
-    static const char *const queued[] = {"Ctrl-C stops · queued", "Ctrl-C stops", NULL};
-    static const char *const follows[] = {"Ctrl-C stops · i writes", "Ctrl-C stops", NULL};
-    static const char *const selecting[] = {"selecting · y copies · Space ends",
-                                            "selecting · y copies", "y copies", NULL};
-    static const char *const reading[] = {
-        "y copy · e edit · r again · / search · i writes · ? help",
-        "y copy · e edit · r again · i writes · ? help",
-        "y copy · e edit · i writes · ? help",
-        "i writes · ? help",
-        "? help",
-        NULL};
-    static const char *const editing[] = {"editing · Enter keeps both · Esc leaves it",
-                                          "editing · Esc leaves it", "editing", NULL};
-    static const char *const typing[] = {"Enter sends · Alt-Enter new line", "Enter sends", NULL};
-    static const char *const scene[] = {"Enter: it goes on · F4 cast", "Enter: it goes on", NULL};
-    static const char *const empty[] = {"F1 help · F9 all actions", "F1 help", NULL};
-    static const char *const none[] = {NULL};
-    if (is_armed(pane))
-        return armed;
-    if (pane->reading && transcript_is_selecting(pane->transcript))
-        return selecting;
-    if (chat_is_replying(pane->chat))
-        return pane->reading ? follows : pane->queue != NULL ? queued : stops;
-    if (pane->reading)
-        return pane->focused ? reading : none;
-    if (pane->editing >= 0)
-        return editing;
-    if (!pane->focused)
-        return none;
-    if (!composer_is_empty())
-        return typing;
-    return pane->chat->scene != NULL ? scene : empty;
-}
-
-static void draw_rule(const struct pane_chat *pane, struct terminal *terminal,
-                      const struct rect *area)
-{
-    if (area->rows == 0)
-        return;
-    const char *const *words = hints(pane);
-    while (*words != NULL && text_columns(*words, strlen(*words)) + 6 > area->columns)
-        words++;
-    int columns = *words != NULL ? text_columns(*words, strlen(*words)) : -1;
-    int line = columns >= 0 ? area->columns - columns - 3 : area->columns;
-    terminal_repeat(terminal, area, 0, 1, STYLE_RULE, "─", line - (columns >= 0 ? 1 : 2));
-    if (columns >= 0)
-        terminal_puts(terminal, area, 0, line + 1, is_armed(pane) ? STYLE_ACCENT : STYLE_DIM,
-                      *words);
-}
-
-static void draw_composer(const struct pane_chat *pane, struct terminal *terminal,
-                          const struct rect *area)
-{
-    struct rect text = *area;
-    text.column += PROMPT_COLUMNS + 1;
-    text.columns -= PROMPT_COLUMNS + 1;
-    bool typing = pane->focused && !pane->reading;
-    terminal_puts(terminal, area, 0, 1, typing ? STYLE_USER_MARK : STYLE_DIM, "›");
-    if (pane->focused)
-        composer_draw(terminal, &text, typing, typing ? "Type a message" : "");
-    else
-        composer_draw_draft(&pane->draft, terminal, &text, "");
 }
 
 /* All that can be read in the pane is on the disk: the last words of a reply that still comes are
@@ -770,21 +425,8 @@ static void pane_title(const struct pane *base, struct strbuf *out)
 static void pane_draw(struct pane *base, struct terminal *terminal, const struct rect *area,
                       bool focused)
 {
-    struct pane_chat *pane = self(base);
-    struct regions regions = divide(pane, area);
     (void)focused;
-    pane->body = regions.body;
-    pane->body.row -= area->row;
-    pane->body.column -= area->column;
-    scene_talk_speakers(pane);
-    if (transcript_is_empty(pane->transcript) && pane->chat->scene != NULL && pane->starter < 0)
-        scene_talk_draw_page(pane->chat, terminal, &regions.body);
-    else if (transcript_is_empty(pane->transcript))
-        start_page_draw(terminal, &regions.body, pane->starter);
-    else
-        transcript_draw(pane->transcript, terminal, &regions.body);
-    draw_rule(pane, terminal, &regions.rule);
-    draw_composer(pane, terminal, &regions.composer);
+    pane_chat_draw(self(base), terminal, area);
 }
 
 /* --- life ------------------------------------------------------------------------------------ */
@@ -795,7 +437,7 @@ static void pane_free(struct pane *base)
     struct message *reply = pane->chat->reply;
     if (reply != NULL && reply->text.length > 0)
         chat_keep_message(pane->chat, reply); /* its last words are on the disk, too */
-    leave_chat(pane);
+    chat_draft_leave(pane);
     chat_work_free(pane);
     transcript_free(pane->transcript);
     while (pane->queue != NULL) {
@@ -826,12 +468,20 @@ static const struct pane_ops chat_ops = {
     .free = pane_free,
 };
 
+/* Another chat is in the pane: what referred to messages of the last one means nothing here. */
+static void forget_chat(struct pane_chat *pane)
+{
+    composer_draft_free(&pane->aside);
+    pane->editing = pane->deleted = pane->marked = pane->starter = -1;
+    pane->reading = false;
+}
+
 int pane_chat_show(struct pane_chat *pane, int64_t row, struct error *error)
 {
     char *draft;
     if (chat_is_replying(pane->chat))
         return error_set(error, ERROR_INPUT, "a reply is running here; Ctrl-C stops it");
-    leave_chat(pane);
+    chat_draft_leave(pane);
     if (chat_load(pane->chat, row, &draft, error) != 0)
         return -1;
     forget_chat(pane);
@@ -846,7 +496,7 @@ int pane_chat_show(struct pane_chat *pane, int64_t row, struct error *error)
 
 void pane_chat_begin_new(struct pane_chat *pane)
 {
-    leave_chat(pane);
+    chat_draft_leave(pane);
     transcript_clear(pane->transcript);
     chat_reset(pane->chat);
     forget_chat(pane);

@@ -87,9 +87,6 @@ void pane_chat_give_back(struct pane_chat *pane, const char *text);
 void pane_chat_read(struct pane_chat *pane, bool reading);
 /* Ctrl-C at an empty line: true when the key before was one too. */
 bool pane_chat_arm(struct pane_chat *pane);
-/* Types the next offer of the start page; false when there is none to be seen, or something else
- * has been typed. */
-bool pane_chat_next_starter(struct pane_chat *pane);
 /* Appends what is typed here, pastes unfolded, whether the pane has the focus or not. */
 void pane_chat_draft(const struct pane_chat *pane, struct strbuf *out);
 /* The numbers have changed by other means than typing. */
