@@ -133,6 +133,33 @@ static int down_or_history(int count, int key)
     return 0;
 }
 
+/* --- vi ----------------------------------------------------------------------------------------
+ */
+
+/* From a bracket at or after the point to its mate. Readline's own looks for the bracket by steps
+ * that end before the last character in vi mode, and then never ends. */
+static int go_to_mate(int count, int key)
+{
+    static const char brackets[] = "()[]{}";
+    (void)count;
+    (void)key;
+    int at = rl_point, depth = 0;
+    while (at < rl_end && strchr(brackets, rl_line_buffer[at]) == NULL)
+        at++;
+    if (at >= rl_end)
+        return rl_ding();
+    size_t which = (size_t)(strchr(brackets, rl_line_buffer[at]) - brackets);
+    char own = brackets[which], mate = brackets[which ^ 1];
+    for (int step = which % 2 == 0 ? 1 : -1; at >= 0 && at < rl_end; at += step) {
+        depth += (rl_line_buffer[at] == own) - (rl_line_buffer[at] == mate);
+        if (depth > 0)
+            continue;
+        rl_point = at;
+        return 0;
+    }
+    return rl_ding();
+}
+
 /* --- binding --------------------------------------------------------------------------------- */
 
 static const struct {
@@ -148,6 +175,7 @@ static const struct {
     {rl_kill_line, kill_to_end_of_line, "airo-kill-line"},
     {rl_get_previous_history, up_or_history, "airo-up"},
     {rl_get_next_history, down_or_history, "airo-down"},
+    {rl_vi_match, go_to_mate, "airo-match"},
 };
 #define REPLACED_COUNT (sizeof replaced / sizeof replaced[0])
 
@@ -178,6 +206,8 @@ void composer_bind_keys(void)
     rl_add_defun("airo-newline", insert_newline, -1);
     replace_in(emacs_standard_keymap, 4);
     replace_in(vi_insertion_keymap, 4);
+    if (vi_movement_keymap['%'].function == rl_vi_match)
+        rl_bind_key_in_map('%', go_to_mate, vi_movement_keymap);
     rl_bind_keyseq_if_unbound("\033\r", insert_newline);
     rl_bind_keyseq_if_unbound("\033\n", insert_newline);
 }
