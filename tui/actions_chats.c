@@ -175,7 +175,7 @@ static int64_t own_row(struct pane *pane)
 {
     int64_t row = pane_chat_of(pane)->chat->row;
     if (row == 0)
-        pane_chat_say(pane_chat_of(pane), TRANSCRIPT_NOTICE, "this chat is not in the list yet");
+        pane_chat_say(pane_chat_of(pane), TRANSCRIPT_NOTICE, "nothing has been said here yet");
     return row;
 }
 

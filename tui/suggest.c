@@ -30,7 +30,7 @@ static size_t distance(const char *a, const char *b)
 
 struct suggestion suggest_begin(const char *typed)
 {
-    return (struct suggestion){typed, NULL, strlen(typed) / 3 + 2};
+    return (struct suggestion){typed, NULL, strlen(typed) / 4 + 2};
 }
 
 void suggest_offer(struct suggestion *suggestion, const char *name)

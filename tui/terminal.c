@@ -129,7 +129,11 @@ static int open_screen(struct terminal *terminal, struct error *error)
         terminal->screen = newterm(NULL, stdout, stdin);
     const char *name = getenv("TERM") != NULL ? getenv("TERM") : "";
     if (terminal->screen == NULL)
-        return error_set(error, ERROR_INPUT, "TERM=%s: no such terminal is known here", name);
+        return error_set(
+            error, ERROR_INPUT,
+            "TERM=%s: no such terminal is known here; TERM=xterm-256color suits most, or use "
+            "airo chat --plain",
+            name);
     char *place = tigetstr("cup");
     if (place == NULL || place == (char *)-1) {
         endwin();

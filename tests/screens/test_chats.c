@@ -343,7 +343,7 @@ static void the_commands_of_the_line(void **state)
     seed_three(fixture, ids);
     struct pty_screen *screen = chats_start(fixture, 24, 120);
     pty_screen_type(screen, "/delete\r");
-    assert_true(pty_screen_wait_text(screen, "not in the list yet"));
+    assert_true(pty_screen_wait_text(screen, "nothing has been said here yet"));
     pty_screen_type(screen, F2 "\r");
     assert_true(pty_screen_wait_text(screen, "alpha has a walrus"));
     pty_screen_type(screen, "/export ~/a.json\r");
