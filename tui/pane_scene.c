@@ -24,7 +24,7 @@ struct pane_chat *pane_scene_chat(const struct pane_scene *pane)
     return workspace_chat(app_workspace(pane->app));
 }
 
-struct scene_row pane_scene_row(const struct pane_scene *pane)
+static struct scene_row drawn_row(const struct pane_scene *pane)
 {
     if (pane->list.selected >= pane->rows.count)
         return (struct scene_row){.spot = SPOT_NONE};
@@ -77,7 +77,7 @@ void pane_scene_refresh(struct pane_scene *pane, int columns)
     if (is_current(pane, chat, columns))
         return;
     bool other = pane->chat != chat;
-    struct scene_row before = pane_scene_row(pane);
+    struct scene_row before = drawn_row(pane);
     if (chat->scene == NULL)
         pane->lore = false;
     if (chat->scene == NULL && !pane->shelf_read) {
@@ -100,6 +100,13 @@ void pane_scene_refresh(struct pane_scene *pane, int columns)
     land(pane, &before);
     if (other || before.spot == SPOT_NONE || before.spot == SPOT_SHELF)
         pane_scene_goto(pane, SPOT_CHARACTER, 0);
+}
+
+/* Several keys may come between two frames, and the first may have changed the scene. */
+struct scene_row pane_scene_row(struct pane_scene *pane)
+{
+    pane_scene_refresh(pane, pane->columns);
+    return drawn_row(pane);
 }
 
 /* --- drawing --------------------------------------------------------------------------------- */
@@ -174,7 +181,7 @@ static const struct hint *hints_for(const struct pane_scene *pane)
                                       {"S", "save"}, {"w", "my line"}, {"l", "lore"}, {NULL, NULL}};
     static const struct hint greeting[] = {{"g", "another"}, {"e", "edit"}, {"u", "undo"},
                                            {"S", "save"},    {"l", "lore"}, {NULL, NULL}};
-    enum scene_spot spot = pane_scene_row(pane).spot;
+    enum scene_spot spot = drawn_row(pane).spot;
     if (pane->lore)
         return lore;
     if (pane_scene_chat(pane)->chat->scene == NULL)

@@ -43,8 +43,8 @@ struct pane *pane_scene_create(struct app *app);
 struct pane_scene *pane_scene_of(struct pane *pane);
 /* The chat that is shown. */
 struct pane_chat *pane_scene_chat(const struct pane_scene *pane);
-/* The row under the cursor, which may be of SPOT_NONE. */
-struct scene_row pane_scene_row(const struct pane_scene *pane);
+/* The row under the cursor, of the scene as it is now, which may be of SPOT_NONE. */
+struct scene_row pane_scene_row(struct pane_scene *pane);
 /* Puts the cursor on an item, when it is drawn next. */
 void pane_scene_goto(struct pane_scene *pane, enum scene_spot spot, size_t index);
 /* Brings the rows up to date. */
