@@ -21,6 +21,7 @@ const struct action_table action_tables[CONTEXTS] = {
     [CONTEXT_SCENE] = {"In the scene", actions_scene},
     [CONTEXT_PROMPT] = {"In the prompt", actions_prompt},
     [CONTEXT_TOKEN] = {"Among the tokens", actions_token},
+    [CONTEXT_HELP] = {"In the help", actions_help},
     [CONTEXT_OVERLAY] = {"In a list or a question", actions_overlay},
 };
 

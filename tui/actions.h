@@ -37,9 +37,9 @@ struct action_table {
 extern const struct action_table action_tables[CONTEXTS];
 
 /* One file each: actions_window.c, actions_chat.c, ... */
-extern const struct action actions_anywhere[], actions_composer[], actions_transcript[],
-    actions_chats[], actions_documents[], actions_scene[], actions_prompt[], actions_token[],
-    actions_overlay[];
+extern const struct action actions_anywhere[], actions_help[], actions_composer[],
+    actions_transcript[], actions_chats[], actions_documents[], actions_scene[], actions_prompt[],
+    actions_token[], actions_overlay[];
 
 /* Looks the key up in the pane's context, then everywhere. True when an action took it. */
 bool actions_run_key(struct app *app, struct pane *pane, const struct input_token *token);

@@ -10,6 +10,7 @@
 #include "tui/wrap.h"
 
 #define TRIGGER_COLUMNS 22
+#define FOOT_ROWS_MIN   8
 #define BESIDE_COLUMNS  50 /* narrower, and the help stands below its key */
 
 /* A row of the page: a title, a key with its help, or nothing. */
@@ -23,7 +24,8 @@ struct pane_help {
     struct app *app;
     struct help_row *rows;
     size_t count;
-    int columns; /* that the rows are of */
+    int columns;               /* that the rows are of */
+    enum action_context first; /* where one was when one asked */
     struct list list;
 };
 
@@ -82,20 +84,26 @@ static void add_action(struct pane_help *pane, const struct action *action, int 
     strbuf_free(&trigger);
 }
 
+static void add_table(struct pane_help *pane, const struct action_table *table, int columns)
+{
+    if (table->rows == NULL)
+        return;
+    if (pane->count > 0)
+        add_row(pane, "", "", 0, false);
+    add_row(pane, table->title, "", 0, true);
+    for (const struct action *action = table->rows; action->help != NULL; action++)
+        add_action(pane, action, columns);
+}
+
+/* What can be done where one was stands before all the rest. */
 static void make_rows(struct pane_help *pane, int columns)
 {
     forget_rows(pane);
     pane->columns = columns;
-    for (int context = 0; context < CONTEXTS; context++) {
-        const struct action_table *table = &action_tables[context];
-        if (table->rows == NULL)
-            continue;
-        if (pane->count > 0)
-            add_row(pane, "", "", 0, false);
-        add_row(pane, table->title, "", 0, true);
-        for (const struct action *action = table->rows; action->help != NULL; action++)
-            add_action(pane, action, columns);
-    }
+    add_table(pane, &action_tables[pane->first], columns);
+    for (int context = 0; context < CONTEXTS; context++)
+        if (context != (int)pane->first)
+            add_table(pane, &action_tables[context], columns);
 }
 
 /* --- the pane -------------------------------------------------------------------------------- */
@@ -123,6 +131,25 @@ static void draw_row(void *user, size_t index, bool selected, struct terminal *t
     terminal_puts(terminal, area, 0, beside ? TRIGGER_COLUMNS + 1 : 3, STYLE_TEXT, row->text);
 }
 
+/* "j k move  q closes         42 %" */
+static void draw_foot(const struct pane_help *pane, struct terminal *terminal,
+                      const struct rect *area)
+{
+    static const struct {
+        const char *key, *word;
+    } hints[] = {{"j k", "move"}, {"q", "closes"}};
+    int row = area->rows - 1, at = 1;
+    size_t below = pane->list.top + (size_t)pane->list.rows;
+    terminal_repeat(terminal, area, row - 1, 1, STYLE_RULE, "─", area->columns - 2);
+    for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++) {
+        at += terminal_puts(terminal, area, row, at, STYLE_KEY, hints[i].key) + 1;
+        at += terminal_puts(terminal, area, row, at, STYLE_DIM, hints[i].word) + 2;
+    }
+    if (below < pane->count)
+        terminal_printf(terminal, area, row, area->columns - 5, STYLE_DIM, "%zu %%",
+                        100 * below / pane->count);
+}
+
 static void pane_draw(struct pane *base, struct terminal *terminal, const struct rect *area,
                       bool focused)
 {
@@ -131,7 +158,12 @@ static void pane_draw(struct pane *base, struct terminal *terminal, const struct
     if (area->columns != pane->columns)
         make_rows(pane, area->columns);
     pane->list.count = pane->count;
-    list_draw(&pane->list, terminal, area, draw_row, pane);
+    struct rect page = *area;
+    bool foot = area->rows >= FOOT_ROWS_MIN;
+    page.rows -= foot ? 2 : 0;
+    list_draw(&pane->list, terminal, &page, draw_row, pane);
+    if (foot)
+        draw_foot(pane, terminal, area);
 }
 
 /* A page without a cursor: the selection that moves is the view. */
@@ -177,5 +209,9 @@ struct pane *pane_help_create(struct app *app)
     struct pane_help *pane = xcalloc(1, sizeof *pane);
     pane->base.ops = &help_ops;
     pane->app = app;
+    const struct pane *at = workspace_focus(app_workspace(app));
+    pane->first = at != NULL ? at->ops->context(at) : CONTEXT_ANYWHERE;
+    if (pane->first == CONTEXT_COMPOSER) /* most of its keys are the line editor's */
+        pane->first = CONTEXT_ANYWHERE;
     return &pane->base;
 }

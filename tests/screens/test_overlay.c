@@ -225,6 +225,30 @@ static void help_opens_beside_and_closes(void **state)
     steps_leave(screen);
 }
 
+static void help_begins_where_one_was_and_q_closes_it(void **state)
+{
+    (void)state;
+    struct chat_child child = {.script = steps_script};
+    struct pty_screen *screen = steps_start(24, 80, &child);
+    pty_screen_type(screen, F1);
+    assert_true(pty_screen_wait_text(screen, "Everywhere"));
+    pty_screen_type(screen, "q");
+    assert_true(pty_screen_wait_no_text(screen, "Everywhere"));
+    pty_screen_type(screen, F1);
+    assert_true(pty_screen_wait_text(screen, "q closes"));
+    pty_screen_type(screen, ESCAPE);
+    assert_true(pty_screen_wait_no_text(screen, "q closes"));
+    steps_ask(screen, "hello");
+    steps_idle(screen);
+    pty_screen_type(screen, ESCAPE);
+    assert_true(pty_screen_wait_text(screen, "i writes"));
+    pty_screen_type(screen, "?");
+    assert_true(pty_screen_wait_text(screen, "In the transcript"));
+    pty_screen_type(screen, "qi");
+    steps_idle(screen);
+    steps_leave(screen);
+}
+
 static void help_scrolls_to_its_end(void **state)
 {
     (void)state;
@@ -327,6 +351,7 @@ int main(void)
         cmocka_unit_test(the_palette_at_every_size),
         cmocka_unit_test(a_question_is_asked_and_left),
         cmocka_unit_test(help_opens_beside_and_closes),
+        cmocka_unit_test(help_begins_where_one_was_and_q_closes_it),
         cmocka_unit_test(help_scrolls_to_its_end),
         cmocka_unit_test(help_on_a_small_screen),
         cmocka_unit_test(keys_are_bound_anew),
