@@ -31,14 +31,9 @@
 #define LEAK_STATUS 77
 #define SYNC_QUERY  "\033[?2026$p"
 #define SYNC_ANSWER "\033[?2026;2$y"
+#define TITLE_BYTES 1024 /* longer than any title's sequence */
 #define FRAME_BEGIN "\033[?2026h"
 #define FRAME_END   "\033[?2026l"
-
-#if VTERM_VERSION_MAJOR > 0 || VTERM_VERSION_MINOR >= 2
-#define STRINGS_IN_FRAGMENTS 1
-#else
-#define STRINGS_IN_FRAGMENTS 0
-#endif
 
 struct pty_screen {
     VTerm *vterm;
@@ -48,7 +43,8 @@ struct pty_screen {
     bool reaped;
     int status;
     struct strbuf output;
-    size_t shown; /* of output, given to the terminal */
+    size_t shown;  /* of output, given to the terminal */
+    size_t titled; /* of output, looked through for titles */
     bool blind;
     struct pty_state state;
     struct termios before;
@@ -69,23 +65,10 @@ static int64_t deadline_ms(void)
 
 /* --- the terminal ---------------------------------------------------------------------------- */
 
-static void set_title(struct pty_state *state, const VTermValue *value)
-{
-#if STRINGS_IN_FRAGMENTS
-    size_t used = value->string.initial ? 0 : strlen(state->title);
-    snprintf(state->title + used, sizeof state->title - used, "%.*s", (int)value->string.len,
-             value->string.str);
-#else
-    snprintf(state->title, sizeof state->title, "%s", value->string);
-#endif
-}
-
 static int on_property(VTermProp property, VTermValue *value, void *user)
 {
     struct pty_state *state = &((struct pty_screen *)user)->state;
-    if (property == VTERM_PROP_TITLE || property == VTERM_PROP_ICONNAME)
-        set_title(state, value);
-    else if (property == VTERM_PROP_ALTSCREEN)
+    if (property == VTERM_PROP_ALTSCREEN)
         state->alternate = value->boolean;
     else if (property == VTERM_PROP_CURSORVISIBLE)
         state->cursor_visible = value->boolean;
@@ -287,9 +270,29 @@ static bool take_output(struct pty_screen *screen, int wait_ms)
     return open;
 }
 
+/* The last title that was set whole. Read from the bytes: versions of libvterm differ in what they
+ * make of one that comes in two reads. */
+static void read_title(struct pty_screen *screen)
+{
+    const char *text = strbuf_text(&screen->output);
+    size_t least = screen->titled > TITLE_BYTES ? screen->titled - TITLE_BYTES : 0;
+    screen->titled = screen->output.length;
+    for (size_t from = screen->output.length; from-- > least;) {
+        bool begins = text[from] == '\033' && (strncmp(text + from, "\033]2;", 4) == 0 ||
+                                               strncmp(text + from, "\033]0;", 4) == 0);
+        size_t length = begins ? strcspn(text + from + 4, "\033\a") : 0;
+        if (!begins || text[from + 4 + length] == '\0')
+            continue;
+        snprintf(screen->state.title, sizeof screen->state.title, "%.*s", (int)length,
+                 text + from + 4);
+        return;
+    }
+}
+
 bool pty_screen_pump(struct pty_screen *screen, int wait_ms)
 {
     bool open = take_output(screen, wait_ms);
+    read_title(screen);
     show_output(screen);
     return open;
 }
@@ -314,6 +317,7 @@ void pty_screen_drop(struct pty_screen *screen, size_t bytes)
 {
     strbuf_remove(&screen->output, 0, bytes);
     screen->shown = screen->shown > bytes ? screen->shown - bytes : 0;
+    screen->titled = screen->titled > bytes ? screen->titled - bytes : 0;
 }
 
 /* Half a frame is nothing to look at. */
