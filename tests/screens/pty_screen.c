@@ -155,10 +155,11 @@ static void report_to(int fd)
 }
 
 #ifdef __SANITIZE_ADDRESS__
-/* Readline itself loses copies of what was killed, undo lists and lines of its searches. */
+/* Readline itself loses copies of what was killed, undo lists and lines of its searches; libtinfo
+ * what it had begun with when it refuses a terminal. */
 const char *__lsan_default_suppressions(void)
 {
-    return "leak:libreadline\n";
+    return "leak:libreadline\nleak:libtinfo\n";
 }
 #endif
 
