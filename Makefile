@@ -140,12 +140,12 @@ format:
 eval: $(BUILD)/airo
 	@sh tests/eval.sh $(BUILD)/airo
 
-# The pictures in docs/pictures, from the running program.
+# The pictures in tests/tour/pictures, from the running program.
 TOUR_OBJ := $(BUILD)/tests/tour/tour.o $(BUILD)/tests/tour/svg_screen.o $(BUILD)/tests/screens/pty_screen.o
 $(BUILD)/tests/tour/tour: $(TOUR_OBJ) $(BUILD)/libairo.a
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(TOUR_OBJ) $(BUILD)/libairo.a $(LDLIBS) -lvterm
 pictures: $(BUILD)/airo $(BUILD)/tests/tour/tour
-	@$(BUILD)/tests/tour/tour $(BUILD)/airo tests/tour/tour.txt docs/pictures
+	@$(BUILD)/tests/tour/tour $(BUILD)/airo tests/tour/tour.txt tests/tour/pictures
 
 bench: $(BUILD)/airo $(BENCH_BIN)
 	@sh tests/bench/run.sh $(BUILD)
