@@ -35,7 +35,7 @@ struct fixture {
 static int set_up(void **state)
 {
     struct fixture *fixture = xcalloc(1, sizeof *fixture);
-    strcpy(fixture->directory, "/tmp/airo-faults-XXXXXX");
+    snprintf(fixture->directory, sizeof fixture->directory, "/tmp/airo-faults-XXXXXX");
     if (mkdtemp(fixture->directory) == NULL)
         return -1;
     fixture->path = path_join(fixture->directory, "chats.sqlite3");

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -93,7 +94,7 @@ struct fixture {
 static int set_up(void **state)
 {
     struct fixture *fixture = xcalloc(1, sizeof *fixture);
-    strcpy(fixture->directory, "/tmp/airo-chats-XXXXXX");
+    snprintf(fixture->directory, sizeof fixture->directory, "/tmp/airo-chats-XXXXXX");
     if (mkdtemp(fixture->directory) == NULL)
         return -1;
     fixture->path = path_join(fixture->directory, "chats.sqlite3");

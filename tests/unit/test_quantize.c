@@ -79,7 +79,7 @@ static void make_float(struct tiny_model *model, const char *dtype)
     for (int i = 0; i < LINEARS; i++) {
         snprintf(name, sizeof name, "model.layers.%d.%s", i / 7, parts[i % 7]);
         tiny_make_dense(model, name, dtype);
-        strcat(name, ".weight");
+        snprintf(name, sizeof name, "model.layers.%d.%s.weight", i / 7, parts[i % 7]);
         fill(tiny_tensor_find(model, name), 0.1, (uint32_t)i + 1);
     }
     for (int layer = 0; layer < 2; layer++) {

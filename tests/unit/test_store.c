@@ -31,7 +31,7 @@ struct fixture {
 static int set_up(void **state)
 {
     struct fixture *fixture = xcalloc(1, sizeof *fixture);
-    strcpy(fixture->directory, "/tmp/airo-store-XXXXXX");
+    snprintf(fixture->directory, sizeof fixture->directory, "/tmp/airo-store-XXXXXX");
     if (mkdtemp(fixture->directory) == NULL)
         return -1;
     fixture->path = path_join(fixture->directory, "data/airo/chats.sqlite3");
