@@ -437,7 +437,7 @@ int app_run(const struct app_options *options, struct error *error)
         result = terminal_open(&app.terminal, settings->colour, settings->mouse, &theme, error);
     const char *name = getenv("TERM");
     app.input.rxvt = name != NULL && strncmp(name, "rxvt", 4) == 0;
-    library_open(&app.library, result == 0 ? options->library_path : NULL);
+    library_open(&app.library, result == 0 ? options->chats_path : NULL);
     if (result == 0)
         result = open_root(&app, error);
     while (result == 0 && !app.quitting)

@@ -27,7 +27,7 @@ struct app_options {
     struct document_list *attached; /* taken over for the first chat; may be NULL */
     const char *about;              /* with a generator: the line about the model */
     const char *history_path;       /* NULL: no history is kept */
-    const char *library_path;       /* NULL: no chats are kept */
+    const char *chats_path;         /* NULL: no chats are kept */
     const char *config_path;        /* airo.ini, for the keys; NULL: none */
     const char *scene;              /* to play at once; NULL: none */
 };

@@ -102,7 +102,7 @@ int chat_screen_run(struct settings *settings, struct document_list *attached, c
     struct app_options options = {.settings = settings,
                                   .attached = attached,
                                   .history_path = history,
-                                  .library_path = chats,
+                                  .chats_path = chats,
                                   .config_path = config,
                                   .scene = scene};
     int result = loader_start(&options.loader, load, settings, &error);

@@ -83,7 +83,7 @@ static struct pty_screen *open_chat(const char *library, double *took)
 {
     static struct chat_child child;
     child = (struct chat_child){
-        .script = "A reply.", .context = 1u << 30, .library = library, .last = true};
+        .script = "A reply.", .context = 1u << 30, .chats_path = library, .last = true};
     double begin = now_ms();
     struct pty_screen *screen = chat_child_start(ROWS, COLUMNS, NULL, &child);
     *took = now_ms() - begin;

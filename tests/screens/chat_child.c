@@ -52,7 +52,7 @@ static int run(void *user)
     struct app_options options = {.settings = &settings,
                                   .about = "fake · plain RoPE · script",
                                   .history_path = child->history,
-                                  .library_path = child->library,
+                                  .chats_path = child->chats_path,
                                   .config_path = child->config,
                                   .scene = child->scene};
     if (child->load_steps > 0)

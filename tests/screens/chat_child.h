@@ -11,17 +11,17 @@
 struct chat_child {
     const char *script; /* replies, parted by "\n---\n" */
     unsigned piece_ms;
-    unsigned context;      /* 0: 4096 */
-    bool spelled;          /* with a vocabulary: see spelled_generator.h */
-    const char *theme;     /* NULL: vaquita-dark */
-    const char *colour;    /* NULL: auto */
-    const char *library;   /* path of a store; NULL: no chats are kept */
-    const char *config;    /* path of an airo.ini, for its keys; NULL: none */
-    const char *converter; /* command for files named *.slow; NULL: none */
-    bool last;             /* begins with the chat that was last updated */
-    const char *scene;     /* to play at once; NULL: none */
-    const char *history;   /* a path, or NULL */
-    const char *directory; /* to run in, with links to themes/ and prompts/; NULL: where it is */
+    unsigned context;       /* 0: 4096 */
+    bool spelled;           /* with a vocabulary: see spelled_generator.h */
+    const char *theme;      /* NULL: vaquita-dark */
+    const char *colour;     /* NULL: auto */
+    const char *chats_path; /* path of a store; NULL: no chats are kept */
+    const char *config;     /* path of an airo.ini, for its keys; NULL: none */
+    const char *converter;  /* command for files named *.slow; NULL: none */
+    bool last;              /* begins with the chat that was last updated */
+    const char *scene;      /* to play at once; NULL: none */
+    const char *history;    /* a path, or NULL */
+    const char *directory;  /* to run in, with links to themes/ and prompts/; NULL: where it is */
     /* In place of the fake, made in the child; NULL: the fake. */
     struct generator *(*generator)(void);
     unsigned load_steps;    /* more than 0: through the loader, in so many steps */

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -19,7 +20,7 @@ const char chats_script[] = "The first reply.\n---\nThe second reply.\n---\nThe 
 int chats_set_up(void **state)
 {
     struct fixture *fixture = xcalloc(1, sizeof *fixture);
-    strcpy(fixture->directory, "/tmp/airo-chats-XXXXXX");
+    snprintf(fixture->directory, sizeof fixture->directory, "/tmp/airo-chats-XXXXXX");
     if (mkdtemp(fixture->directory) == NULL)
         return -1;
     fixture->library = path_join(fixture->directory, "chats.sqlite3");
@@ -69,7 +70,7 @@ void seed_three(struct fixture *fixture, int64_t ids[3])
 
 struct pty_screen *chats_start(struct fixture *fixture, int rows, int columns)
 {
-    struct chat_child child = {.script = chats_script, .library = fixture->library};
+    struct chat_child child = {.script = chats_script, .chats_path = fixture->library};
     const struct pty_variable variables[] = {{"HOME", fixture->directory}, {NULL, NULL}};
     return chat_child_start(rows, columns, variables, &child);
 }

@@ -169,7 +169,8 @@ static void the_last_chat_can_be_the_start(void **state)
     struct fixture *fixture = *state;
     int64_t ids[3];
     seed_three(fixture, ids);
-    struct chat_child child = {.script = chats_script, .library = fixture->library, .last = true};
+    struct chat_child child = {
+        .script = chats_script, .chats_path = fixture->library, .last = true};
     struct pty_screen *screen = chat_child_start(24, 80, NULL, &child);
     assert_true(pty_screen_wait_text(screen, "alpha has a walrus"));
     chats_leave(screen);
@@ -275,7 +276,7 @@ static void a_chat_that_replies_is_not_deleted(void **state)
     struct fixture *fixture = *state;
     struct chat_child child = {.script = "one two three four five six seven eight nine ten",
                                .piece_ms = 300,
-                               .library = fixture->library};
+                               .chats_path = fixture->library};
     struct pty_screen *screen = chat_child_start(24, 120, NULL, &child);
     pty_screen_type(screen, "count\r");
     assert_true(pty_screen_wait_text(screen, "◆ count")); /* live, in the list */

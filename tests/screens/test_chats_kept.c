@@ -45,7 +45,8 @@ static void a_draft_outlives_the_program(void **state)
     assert_true(pty_screen_wait_text(screen, "› to be continued"));
     chats_leave(screen);
     assert_true(chats_field_is(fixture, ids[0], STORE_DRAFT, "to be continued"));
-    struct chat_child child = {.script = chats_script, .library = fixture->library, .last = true};
+    struct chat_child child = {
+        .script = chats_script, .chats_path = fixture->library, .last = true};
     screen = chat_child_start(24, 80, NULL, &child);
     assert_true(pty_screen_wait_text(screen, "› to be continued"));
     chats_leave(screen);
@@ -137,7 +138,7 @@ static void a_kill_keeps_what_had_come(void **state)
     struct fixture *fixture = *state;
     struct chat_child child = {.script = "one two three four five six seven eight nine ten",
                                .piece_ms = 150,
-                               .library = fixture->library};
+                               .chats_path = fixture->library};
     struct pty_screen *screen = chat_child_start(24, 80, NULL, &child);
     pty_screen_type(screen, "count\r");
     struct store_chat chat = {0};

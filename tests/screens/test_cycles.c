@@ -88,7 +88,7 @@ static void replies_start_and_stop(void **state)
     assert_non_null(mkdtemp(directory));
     char *library = path_join(directory, "chats.sqlite3");
     while (done < cycles) {
-        struct chat_child child = {.generator = open_vaquita, .library = library};
+        struct chat_child child = {.generator = open_vaquita, .chats_path = library};
         struct pty_screen *screen = chat_child_start(24, 100, NULL, &child);
         pty_screen_blindfold(screen, true);
         for (unsigned i = 0; i < QUIT_EVERY && done < cycles; i++)

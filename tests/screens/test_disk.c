@@ -34,7 +34,7 @@ static struct place *begin(void)
     snprintf(place->directory, sizeof place->directory, "/tmp/airo-disk-XXXXXX");
     assert_non_null(mkdtemp(place->directory));
     place->path = path_join(place->directory, "chats.sqlite3");
-    place->child = (struct chat_child){.script = script, .library = place->path};
+    place->child = (struct chat_child){.script = script, .chats_path = place->path};
     place->screen = chat_child_start(24, 110, NULL, &place->child);
     pty_screen_type(place->screen, "one\r");
     assert_true(pty_screen_wait_text(place->screen, "The first reply."));

@@ -112,7 +112,7 @@ static void an_empty_pane_says_what_to_do(void **state)
     struct files files;
     files_begin(&files);
     const char *library = files_add(&files, "chats.db", "", 0);
-    struct chat_child child = {.script = steps_script, .library = library};
+    struct chat_child child = {.script = steps_script, .chats_path = library};
     struct pty_screen *screen = steps_start(36, 120, &child);
     assert_true(pty_screen_wait_text(screen, "No documents yet.")); /* there from the start */
     assert_true(screen_matches(screen, "documents-empty-120x36"));

@@ -210,7 +210,7 @@ static void run_file(unsigned first, unsigned rounds, unsigned *seed, struct tal
     char *path = path_join(directory, "chats.sqlite3"), *script = make_script();
     for (unsigned i = first; i < first + rounds; i++) {
         struct round round = {.number = i, .seed = seed};
-        struct chat_child child = {.script = script, .piece_ms = i % 3, .library = path};
+        struct chat_child child = {.script = script, .piece_ms = i % 3, .chats_path = path};
         live_and_die(&round, &child);
         check_round(path, &round, tally);
         free(round.shown);

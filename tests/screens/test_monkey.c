@@ -185,7 +185,7 @@ static void start(struct run *run)
     run->child = (struct chat_child){.script = script,
                                      .piece_ms = run->seed % 3,
                                      .context = 2048,
-                                     .library = run->library,
+                                     .chats_path = run->library,
                                      .history = "history",
                                      .directory = run->directory};
     run->checker = (struct output_checker){0};

@@ -535,7 +535,7 @@ static void a_stored_scene_comes_back(void **state)
 {
     (void)state;
     char *path = xasprintf("%s/chats.db", home);
-    struct chat_child child = {.library = path};
+    struct chat_child child = {.chats_path = path};
     struct pty_screen *screen = inn(36, 120, &child);
     key(screen, "e" CTRL_U "a keeper of secrets.\r");
     wait_for(screen, "a keeper of secrets.");
