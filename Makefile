@@ -64,6 +64,7 @@ $(BUILD)/kernels/cpu/avx2%o:   ISA := -mavx2 -mfma -mf16c -O3
 $(BUILD)/kernels/cpu/avx512%o: ISA := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx2 -mfma -mf16c -O3
 endif
 $(BUILD)/kernels/cpu/dense%o:  ISA := -O3 -ffp-contract=fast
+$(BUILD)/kernels/cpu/kv%o:     ISA := -O3
 
 # What reads files from outside converts no number silently.
 $(BUILD)/engine/model/%.o $(BUILD)/engine/base/%.o $(BUILD)/engine/chat/%.o: PARSER := -Wconversion

@@ -18,12 +18,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BACKEND_ABI 3
+#define BACKEND_ABI 4
 
 enum backend_dtype { BACKEND_F32, BACKEND_F16, BACKEND_BF16 };
 
-/* How keys and values are kept. q8: int8 with one fp16 scale per 32 values. */
-enum kv_type { KV_F32, KV_F16, KV_Q8, KV_TYPES };
+/* How keys and values are kept. q8: int8 with one fp16 scale per 32 values. q4: rotated, then 4
+ * bits with one fp16 scale per 32 values; kernels/cpu/kv_q4.h says it exactly. There rope_append
+ * leaves q rotated too, and attend rotates its result back. */
+enum kv_type { KV_F32, KV_F16, KV_Q8, KV_Q4, KV_TYPES };
 
 enum linear_slot {
     LINEAR_Q,

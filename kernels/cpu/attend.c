@@ -1,5 +1,6 @@
 /*
- * attend.c - RoPE, writing keys and values to their pages, and attention over the page table.
+ * attend.c - RoPE, writing keys and values to their pages, and attention over the page table. With
+ * KV_Q4 queries, keys and values are rotated on the way in, results on the way out (kv_q4.h).
  *
  * Attention of one query is computed in segments of 1024 positions. Within a segment an online
  * softmax goes over blocks of 64 positions and keeps, in fp32,
@@ -16,6 +17,7 @@
 #include <string.h>
 
 #include "kernels/cpu/cpu.h"
+#include "kernels/cpu/kv_q4.h"
 #include "kernels/cpu/thread_pool.h"
 
 #define HEAD_DIM_MAX 256
@@ -70,21 +72,31 @@ static void append_token(const struct append_job *job, uint32_t t)
     const struct backend_shape *shape = &backend->shape;
     const struct backend_batch *batch = job->batch;
     uint32_t dim = shape->head_dim, half = dim / 2, position = batch->positions[t];
-    float cosine[HEAD_DIM_MAX / 2], sine[HEAD_DIM_MAX / 2], key[HEAD_DIM_MAX];
+    const bool turned = backend->kv.type == KV_Q4;
+    float cosine[HEAD_DIM_MAX / 2], sine[HEAD_DIM_MAX / 2];
+    float key[HEAD_DIM_MAX], value[HEAD_DIM_MAX];
     for (uint32_t i = 0; i < half; i++) {
         float angle = (float)position * backend->inv_freq[i];
         cosine[i] = cosf(angle) * backend->rope_scale;
         sine[i] = sinf(angle) * backend->rope_scale;
     }
     float *q = job->q + (size_t)t * shape->heads * dim;
-    for (uint32_t head = 0; head < shape->heads; head++, q += dim)
+    for (uint32_t head = 0; head < shape->heads; head++, q += dim) {
         rotate(q, q, cosine, sine, half);
+        if (turned)
+            kv_q4_rotate(q, dim);
+    }
     uint32_t page = batch->page_tables[batch->sequences[t]][position / shape->page_tokens];
     for (uint32_t head = 0; head < shape->kv_heads; head++) {
         size_t at = ((size_t)t * shape->kv_heads + head) * dim;
         rotate(key, job->k + at, cosine, sine, half);
+        memcpy(value, job->v + at, dim * sizeof *value);
+        if (turned) {
+            kv_q4_rotate(key, dim);
+            kv_q4_rotate(value, dim);
+        }
         cpu_kv_write(&backend->kv, backend->kernels, job->layer, page,
-                     position % shape->page_tokens, head, key, job->v + at);
+                     position % shape->page_tokens, head, key, value);
     }
 }
 
@@ -327,6 +339,8 @@ static void write_output(const struct attend_job *job, uint32_t token, uint32_t 
     float inverse = 1.0f / state->sum;
     for (uint32_t d = 0; d < shape->head_dim; d++)
         a[d] = state->acc[d] * inverse;
+    if (job->backend->kv.type == KV_Q4)
+        kv_q4_rotate(a, shape->head_dim);
 }
 
 /* All segments of a tile, one after the other. */

@@ -4,22 +4,48 @@
  */
 #if defined(__x86_64__)
 #include "kernels/cpu/avx2.h"
+#include "kernels/cpu/kv_q4.h"
 
 #define INLINE static inline __attribute__((always_inline))
 #define CHUNK  8 /* dimensions of one vector */
 #define TILE   8 /* scores computed together: rows times queries */
 
-INLINE uint32_t value_bytes(enum kv_type type)
+/* A quarter of a block of q4. The bytes of 16 values are widened once for their low and their high
+ * nibbles; a level is n * scale - 8 * scale, rounded once. */
+INLINE __m256 load_nibbles(const struct cpu_rows *rows, size_t row, uint32_t block,
+                           const uint32_t quarter)
 {
-    return type == KV_F32 ? 4 : type == KV_F16 ? 2 : 1;
+    const uint8_t *from = (const uint8_t *)rows->values + row * (rows->head_dim / 2) +
+                          16 * (size_t)block + 8 * (quarter % 2);
+    __m256i bytes = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)from));
+    __m128i half = _mm_set1_epi16((short)rows->scales[row * rows->row_scales + block]);
+    __m256 scale = _mm256_cvtph_ps(half), zero = _mm256_mul_ps(scale, _mm256_set1_ps(KV_Q4_ZERO));
+    __m256i nibbles =
+        quarter < 2 ? _mm256_and_si256(bytes, _mm256_set1_epi32(15)) : _mm256_srli_epi32(bytes, 4);
+    return _mm256_fmsub_ps(_mm256_cvtepi32_ps(nibbles), scale, zero);
 }
 
-/* Eight values of a row from element d on, scaled; `block` is d / 32, said so that the compiler
- * sees which vectors share a scale. */
-INLINE __m256 load_values(const struct cpu_rows *rows, enum kv_type type, size_t row, uint32_t d,
-                          uint32_t block)
+/* Eight values of a short block of q4, from element d: one by one. */
+static __m256 short_nibbles(const struct cpu_rows *rows, size_t row, uint32_t d)
 {
-    size_t at = row * rows->head_dim + d;
+    const uint8_t *nibbles = (const uint8_t *)rows->values + row * (rows->head_dim / 2);
+    float levels[CHUNK];
+    for (uint32_t i = 0; i < CHUNK; i++)
+        levels[i] = (float)kv_q4_level(nibbles, rows->head_dim, d + i);
+    __m128i scale = _mm_set1_epi16((short)rows->scales[row * rows->row_scales + d / 32]);
+    return _mm256_mul_ps(_mm256_loadu_ps(levels), _mm256_cvtph_ps(scale));
+}
+
+/* Eight values of a row, scaled: the `part`-th (a constant) after element d, whose block is
+ * `block`, said so that the compiler sees which vectors share a scale. Of q4 d begins a block, or
+ * the block is short: not `whole`. */
+INLINE __m256 load_values(const struct cpu_rows *rows, enum kv_type type, size_t row, uint32_t d,
+                          uint32_t block, const uint32_t part, const bool whole)
+{
+    if (type == KV_Q4)
+        return whole ? load_nibbles(rows, row, block + part / 4, part % 4)
+                     : short_nibbles(rows, row, d + CHUNK * part);
+    size_t at = row * rows->head_dim + d + CHUNK * part;
     if (type == KV_F32)
         return _mm256_loadu_ps((const float *)rows->values + at);
     if (type == KV_F16)
@@ -27,7 +53,7 @@ INLINE __m256 load_values(const struct cpu_rows *rows, enum kv_type type, size_t
             _mm_loadu_si128((const __m128i *)((const uint16_t *)rows->values + at)));
     __m128i bytes = _mm_loadl_epi64((const __m128i *)((const int8_t *)rows->values + at));
     __m256 v = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
-    __m128i scale = _mm_set1_epi16((short)rows->scales[row * rows->row_scales + block]);
+    __m128i scale = _mm_set1_epi16((short)rows->scales[row * rows->row_scales + block + part / 4]);
     return _mm256_mul_ps(v, _mm256_cvtph_ps(scale));
 }
 
@@ -46,11 +72,12 @@ INLINE __m256 sum_each(const __m256 *v)
 /* sums[j][i] += q[j] . row i over `chunks` (a constant) vectors from d on. In place of the rows
  * that are missing the last is taken again. */
 INLINE void score_dims(const struct cpu_rows *keys, enum kv_type type, size_t row, uint32_t count,
-                       uint32_t d, const uint32_t chunks, const float *q, size_t q_stride,
-                       const uint32_t queries, const char *ahead, __m256 *sums)
+                       uint32_t d, const uint32_t chunks, const bool whole, const float *q,
+                       size_t q_stride, const uint32_t queries, const char *ahead, __m256 *sums)
 {
-    const uint32_t rows = TILE / queries, bytes = rows * chunks * CHUNK * value_bytes(type);
-    ahead += (size_t)rows * d * value_bytes(type);
+    const uint32_t rows = TILE / queries,
+                   bytes = (uint32_t)cpu_kv_bytes(type, rows * chunks * CHUNK);
+    ahead += cpu_kv_bytes(type, (size_t)rows * d);
 #pragma GCC unroll 16
     for (uint32_t byte = 0; byte < bytes; byte += 64)
         _mm_prefetch(ahead + byte, _MM_HINT_T0);
@@ -59,7 +86,7 @@ INLINE void score_dims(const struct cpu_rows *keys, enum kv_type type, size_t ro
         size_t at = row + (i < count ? i : count - 1);
 #pragma GCC unroll 16
         for (uint32_t c = 0; c < chunks; c++) {
-            __m256 k = load_values(keys, type, at, d + CHUNK * c, d / 32);
+            __m256 k = load_values(keys, type, at, d, d / 32, c, whole);
             const float *from = q + d + CHUNK * c;
 #pragma GCC unroll 16
             for (uint32_t j = 0; j < queries; j++)
@@ -75,15 +102,16 @@ INLINE void score_tile(const struct cpu_rows *keys, enum kv_type type, size_t ro
                        float *scores, size_t score_stride)
 {
     const uint32_t rows = TILE / queries;
+    const bool fours = type == KV_Q4 || (type == KV_Q8 && queries <= 2);
     __m256 sums[TILE];
     uint32_t d = 0;
 #pragma GCC unroll 16
     for (uint32_t i = 0; i < TILE; i++)
         sums[i] = _mm256_setzero_ps();
-    for (; type == KV_Q8 && queries <= 2 && d + 4 * CHUNK <= keys->head_dim; d += 4 * CHUNK)
-        score_dims(keys, type, row, count, d, 4, q, q_stride, queries, ahead, sums);
+    for (; fours && d + 4 * CHUNK <= keys->head_dim; d += 4 * CHUNK)
+        score_dims(keys, type, row, count, d, 4, true, q, q_stride, queries, ahead, sums);
     for (; d < keys->head_dim; d += CHUNK)
-        score_dims(keys, type, row, count, d, 1, q, q_stride, queries, ahead, sums);
+        score_dims(keys, type, row, count, d, 1, type != KV_Q4, q, q_stride, queries, ahead, sums);
     float results[TILE];
     _mm256_storeu_ps(results, sum_each(sums));
     for (uint32_t j = 0; j < queries; j++)
@@ -96,7 +124,7 @@ INLINE void score_rows(const struct cpu_rows *keys, enum kv_type type, uint32_t 
                        float *scores, size_t score_stride)
 {
     const uint32_t rows = TILE / queries;
-    const size_t row_bytes = keys->head_dim * value_bytes(type);
+    const size_t row_bytes = cpu_kv_bytes(type, keys->head_dim);
     const char *ahead = keys->ahead;
     uint32_t i = 0;
     for (; i + rows <= count; i += rows)
@@ -130,33 +158,35 @@ void avx2_scores(const struct cpu_rows *keys, uint32_t first, uint32_t count, co
         score_type(keys, KV_F16, first, count, q, q_stride, queries, scores, score_stride);
     else if (keys->type == KV_Q8)
         score_type(keys, KV_Q8, first, count, q, q_stride, queries, scores, score_stride);
+    else if (keys->type == KV_Q4)
+        score_type(keys, KV_Q4, first, count, q, q_stride, queries, scores, score_stride);
     else
         score_type(keys, KV_F32, first, count, q, q_stride, queries, scores, score_stride);
 }
 
 /* --- values ----------------------------------------------------------------------------------- */
 
-/* `chunks` times 8 dimensions from d for `queries` queries (constants); the sums stay in
- * registers. */
+/* `chunks` times 8 dimensions, the `part`-th and on after d, for `queries` queries (constants); the
+ * sums stay in registers. */
 INLINE void sum_rows(const struct cpu_rows *values, enum kv_type type, uint32_t first,
-                     uint32_t count, uint32_t d, const uint32_t chunks, const float *p,
-                     size_t p_stride, const uint32_t queries, const char *ahead, float *sums,
-                     size_t sum_stride)
+                     uint32_t count, uint32_t d, const uint32_t part, const uint32_t chunks,
+                     const bool whole, const float *p, size_t p_stride, const uint32_t queries,
+                     const char *ahead, float *sums, size_t sum_stride)
 {
-    const uint32_t step = chunks * CHUNK * value_bytes(type);
+    const uint32_t step = (uint32_t)cpu_kv_bytes(type, chunks * CHUNK);
     __m256 acc[8];
 #pragma GCC unroll 16
     for (uint32_t j = 0; j < queries; j++)
 #pragma GCC unroll 16
         for (uint32_t c = 0; c < chunks; c++)
-            acc[j * chunks + c] = _mm256_loadu_ps(sums + j * sum_stride + d + CHUNK * c);
+            acc[j * chunks + c] = _mm256_loadu_ps(sums + j * sum_stride + d + CHUNK * (part + c));
     for (uint32_t i = 0; i < count; i++, ahead += step) {
 #pragma GCC unroll 16
         for (uint32_t byte = 0; byte < step; byte += 64)
             _mm_prefetch(ahead + byte, _MM_HINT_T0);
 #pragma GCC unroll 16
         for (uint32_t c = 0; c < chunks; c++) {
-            __m256 v = load_values(values, type, first + i, d + CHUNK * c, d / 32 + c / 4);
+            __m256 v = load_values(values, type, first + i, d, d / 32, part + c, whole);
 #pragma GCC unroll 16
             for (uint32_t j = 0; j < queries; j++)
                 acc[j * chunks + c] =
@@ -167,7 +197,7 @@ INLINE void sum_rows(const struct cpu_rows *values, enum kv_type type, uint32_t 
     for (uint32_t j = 0; j < queries; j++)
 #pragma GCC unroll 16
         for (uint32_t c = 0; c < chunks; c++)
-            _mm256_storeu_ps(sums + j * sum_stride + d + CHUNK * c, acc[j * chunks + c]);
+            _mm256_storeu_ps(sums + j * sum_stride + d + CHUNK * (part + c), acc[j * chunks + c]);
 }
 
 /* All dimensions for `queries` queries, `chunks` vectors at a time. */
@@ -175,15 +205,25 @@ INLINE void sum_dims(const struct cpu_rows *values, enum kv_type type, uint32_t 
                      uint32_t count, const uint32_t chunks, const float *p, size_t p_stride,
                      const uint32_t queries, float *sums, size_t sum_stride)
 {
-    const size_t column_bytes = (size_t)count * value_bytes(type);
     const char *ahead = values->ahead;
+    const bool halves = type == KV_Q4 && chunks == 2;
     uint32_t d = 0, dim = values->head_dim;
-    for (; d + chunks * CHUNK <= dim; d += chunks * CHUNK)
-        sum_rows(values, type, first, count, d, chunks, p, p_stride, queries,
-                 ahead + d * column_bytes, sums, sum_stride);
+    for (; halves && d + 4 * CHUNK <= dim; d += 4 * CHUNK) {
+        const char *next = ahead + cpu_kv_bytes(type, (size_t)count * d);
+        sum_rows(values, type, first, count, d, 0, 2, true, p, p_stride, queries, next, sums,
+                 sum_stride);
+        sum_rows(values, type, first, count, d, 2, 2, true, p, p_stride, queries,
+                 next + cpu_kv_bytes(type, (size_t)count * 2 * CHUNK), sums, sum_stride);
+    }
+    for (; !halves && d + chunks * CHUNK <= dim; d += chunks * CHUNK)
+        sum_rows(values, type, first, count, d, 0, chunks, true, p, p_stride, queries,
+                 ahead + cpu_kv_bytes(type, (size_t)count * d), sums, sum_stride);
+    for (; chunks > 4 && d + 4 * CHUNK <= dim; d += 4 * CHUNK)
+        sum_rows(values, type, first, count, d, 0, 4, true, p, p_stride, queries,
+                 ahead + cpu_kv_bytes(type, (size_t)count * d), sums, sum_stride);
     for (; d < dim; d += CHUNK)
-        sum_rows(values, type, first, count, d, 1, p, p_stride, queries, ahead + d * column_bytes,
-                 sums, sum_stride);
+        sum_rows(values, type, first, count, d, 0, 1, type != KV_Q4, p, p_stride, queries,
+                 ahead + cpu_kv_bytes(type, (size_t)count * d), sums, sum_stride);
 }
 
 INLINE void sum_type(const struct cpu_rows *values, enum kv_type type, uint32_t first,
@@ -209,6 +249,8 @@ void avx2_accumulate(const struct cpu_rows *values, uint32_t first, uint32_t cou
         sum_type(values, KV_F16, first, count, p, p_stride, queries, sums, sum_stride);
     else if (values->type == KV_Q8)
         sum_type(values, KV_Q8, first, count, p, p_stride, queries, sums, sum_stride);
+    else if (values->type == KV_Q4)
+        sum_type(values, KV_Q4, first, count, p, p_stride, queries, sums, sum_stride);
     else
         sum_type(values, KV_F32, first, count, p, p_stride, queries, sums, sum_stride);
 }

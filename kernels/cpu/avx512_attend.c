@@ -5,24 +5,54 @@
  */
 #if defined(__x86_64__)
 #include "kernels/cpu/avx512.h"
+#include "kernels/cpu/kv_q4.h"
 
 #define INLINE static inline __attribute__((always_inline))
 #define CHUNK  16 /* dimensions of one vector */
 #define TILE   16 /* scores computed together: rows times queries */
 
-INLINE uint32_t value_bytes(enum kv_type type)
+/* Levels of nibbles: lane n is n - 8. */
+INLINE __m512 nibble_levels(void)
 {
-    return type == KV_F32 ? 4 : type == KV_F16 ? 2 : 1;
+    return _mm512_setr_ps(-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7);
 }
 
-/* 16 values of a row from element d, scaled; `block` is d / 32, said so that the compiler sees
- * which vectors share a scale. `whole`: all lanes are in use. */
-INLINE __m512 load_values(const struct cpu_rows *rows, enum kv_type type, size_t row, uint32_t d,
-                          uint32_t block, const bool whole)
+/* Half a block of q4: a permutation looks each nibble up among the 16 scaled levels, and reads no
+ * more than the low four bits of a lane. */
+INLINE __m512 load_nibbles(const struct cpu_rows *rows, size_t row, uint32_t block,
+                           const uint32_t high)
 {
-    size_t at = row * rows->head_dim + d;
-    __mmask16 mask = whole ? 0xFFFF : lanes(rows->head_dim - d);
-    const uint8_t *from = (const uint8_t *)rows->values + at * value_bytes(type);
+    size_t at = row * (rows->head_dim / 2) + 16 * (size_t)block;
+    __m512i bytes = _mm512_cvtepu8_epi32(
+        _mm_loadu_si128((const __m128i *)((const uint8_t *)rows->values + at)));
+    __m256i scale = _mm256_set1_epi16((short)rows->scales[row * rows->row_scales + block]);
+    __m512 levels = _mm512_mul_ps(nibble_levels(), _mm512_cvtph_ps(scale));
+    return _mm512_permutexvar_ps(high ? _mm512_srli_epi32(bytes, 4) : bytes, levels);
+}
+
+/* 16 values of a short block of q4, from element d: one by one. */
+static __m512 short_nibbles(const struct cpu_rows *rows, size_t row, uint32_t d)
+{
+    const uint8_t *nibbles = (const uint8_t *)rows->values + row * (rows->head_dim / 2);
+    float levels[CHUNK] = {0};
+    for (uint32_t i = 0; i < CHUNK && d + i < rows->head_dim; i++)
+        levels[i] = (float)kv_q4_level(nibbles, rows->head_dim, d + i);
+    __m256i scale = _mm256_set1_epi16((short)rows->scales[row * rows->row_scales + d / 32]);
+    return _mm512_mul_ps(_mm512_loadu_ps(levels), _mm512_cvtph_ps(scale));
+}
+
+/* 16 values of a row, scaled: the `part`-th (a constant) after element d, whose block is `block`,
+ * said so that the compiler sees which vectors share a scale. `whole`: all lanes are in use, and of
+ * q4 the whole block is. */
+INLINE __m512 load_values(const struct cpu_rows *rows, enum kv_type type, size_t row, uint32_t d,
+                          uint32_t block, const uint32_t part, const bool whole)
+{
+    if (type == KV_Q4)
+        return whole ? load_nibbles(rows, row, block + part / 2, part % 2)
+                     : short_nibbles(rows, row, d + CHUNK * part);
+    size_t at = row * rows->head_dim + d + CHUNK * part;
+    __mmask16 mask = whole ? 0xFFFF : lanes(rows->head_dim - d - CHUNK * part);
+    const uint8_t *from = (const uint8_t *)rows->values + cpu_kv_bytes(type, at);
     if (type == KV_F32)
         return whole ? _mm512_loadu_ps(from) : _mm512_maskz_loadu_ps(mask, from);
     if (type == KV_F16)
@@ -31,7 +61,8 @@ INLINE __m512 load_values(const struct cpu_rows *rows, enum kv_type type, size_t
     __m128i bytes =
         whole ? _mm_loadu_si128((const __m128i *)from) : _mm_maskz_loadu_epi8(mask, from);
     __m512 v = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes));
-    __m256i scale = _mm256_set1_epi16((short)rows->scales[row * rows->row_scales + block]);
+    __m256i scale =
+        _mm256_set1_epi16((short)rows->scales[row * rows->row_scales + block + part / 2]);
     return _mm512_mul_ps(v, _mm512_cvtph_ps(scale));
 }
 
@@ -71,9 +102,10 @@ INLINE void score_dims(const struct cpu_rows *keys, enum kv_type type, size_t ro
                        uint32_t d, const uint32_t chunks, const bool whole, const float *q,
                        size_t q_stride, const uint32_t queries, const char *ahead, __m512 *sums)
 {
-    const uint32_t rows = TILE / queries, bytes = rows * chunks * CHUNK * value_bytes(type);
+    const uint32_t rows = TILE / queries,
+                   bytes = (uint32_t)cpu_kv_bytes(type, rows * chunks * CHUNK);
     __mmask16 mask = whole ? 0xFFFF : lanes(keys->head_dim - d);
-    ahead += (size_t)rows * d * value_bytes(type);
+    ahead += cpu_kv_bytes(type, (size_t)rows * d);
 #pragma GCC unroll 16
     for (uint32_t byte = 0; byte < bytes; byte += 64)
         _mm_prefetch(ahead + byte, _MM_HINT_T0);
@@ -82,7 +114,7 @@ INLINE void score_dims(const struct cpu_rows *keys, enum kv_type type, size_t ro
         size_t at = row + (i < count ? i : count - 1);
 #pragma GCC unroll 16
         for (uint32_t c = 0; c < chunks; c++) {
-            __m512 k = load_values(keys, type, at, d + CHUNK * c, d / 32, whole);
+            __m512 k = load_values(keys, type, at, d, d / 32, c, whole);
             const float *from = q + d + CHUNK * c;
 #pragma GCC unroll 16
             for (uint32_t j = 0; j < queries; j++)
@@ -103,10 +135,10 @@ INLINE void score_tile(const struct cpu_rows *keys, enum kv_type type, size_t ro
 #pragma GCC unroll 16
     for (uint32_t i = 0; i < TILE; i++)
         sums[i] = _mm512_setzero_ps();
-    for (; type == KV_Q8 && d + 2 * CHUNK <= dim; d += 2 * CHUNK)
+    for (; (type == KV_Q8 || type == KV_Q4) && d + 2 * CHUNK <= dim; d += 2 * CHUNK)
         score_dims(keys, type, row, count, d, 2, true, q, q_stride, queries, ahead, sums);
     for (; d + CHUNK <= dim; d += CHUNK)
-        score_dims(keys, type, row, count, d, 1, true, q, q_stride, queries, ahead, sums);
+        score_dims(keys, type, row, count, d, 1, type != KV_Q4, q, q_stride, queries, ahead, sums);
     if (d < dim)
         score_dims(keys, type, row, count, d, 1, false, q, q_stride, queries, ahead, sums);
     float results[TILE];
@@ -127,7 +159,7 @@ INLINE void score_rows(const struct cpu_rows *keys, enum kv_type type, uint32_t 
                        float *scores, size_t score_stride)
 {
     const uint32_t rows = TILE / queries;
-    const size_t row_bytes = keys->head_dim * value_bytes(type);
+    const size_t row_bytes = cpu_kv_bytes(type, keys->head_dim);
     const char *ahead = keys->ahead;
     uint32_t i = 0;
     for (; i + rows <= count; i += rows)
@@ -164,6 +196,8 @@ void avx512_scores(const struct cpu_rows *keys, uint32_t first, uint32_t count, 
         score_type(keys, KV_F16, first, count, q, q_stride, queries, scores, score_stride);
     else if (keys->type == KV_Q8)
         score_type(keys, KV_Q8, first, count, q, q_stride, queries, scores, score_stride);
+    else if (keys->type == KV_Q4)
+        score_type(keys, KV_Q4, first, count, q, q_stride, queries, scores, score_stride);
     else
         score_type(keys, KV_F32, first, count, q, q_stride, queries, scores, score_stride);
 }
@@ -177,7 +211,7 @@ INLINE void sum_rows(const struct cpu_rows *values, enum kv_type type, uint32_t 
                      const float *p, size_t p_stride, const uint32_t queries, const char *ahead,
                      float *sums, size_t sum_stride)
 {
-    const uint32_t step = chunks * CHUNK * value_bytes(type);
+    const uint32_t step = (uint32_t)cpu_kv_bytes(type, chunks * CHUNK);
     __m512 acc[16];
     __mmask16 mask = whole ? 0xFFFF : lanes(values->head_dim - d);
 #pragma GCC unroll 16
@@ -191,7 +225,7 @@ INLINE void sum_rows(const struct cpu_rows *values, enum kv_type type, uint32_t 
             _mm_prefetch(ahead + i * step + byte, _MM_HINT_T0);
 #pragma GCC unroll 16
         for (uint32_t c = 0; c < chunks; c++) {
-            __m512 v = load_values(values, type, first + i, d + CHUNK * c, d / 32 + c / 2, whole);
+            __m512 v = load_values(values, type, first + i, d, d / 32, c, whole);
 #pragma GCC unroll 16
             for (uint32_t j = 0; j < queries; j++)
                 acc[j * chunks + c] =
@@ -215,18 +249,20 @@ INLINE void sum_dims(const struct cpu_rows *values, enum kv_type type, uint32_t 
                      uint32_t count, const uint32_t chunks, const float *p, size_t p_stride,
                      const uint32_t queries, float *sums, size_t sum_stride)
 {
-    const size_t column_bytes = (size_t)count * value_bytes(type);
     const char *ahead = values->ahead;
     uint32_t d = 0, dim = values->head_dim;
     for (; d + chunks * CHUNK <= dim; d += chunks * CHUNK)
         sum_rows(values, type, first, count, d, chunks, true, p, p_stride, queries,
-                 ahead + d * column_bytes, sums, sum_stride);
+                 ahead + cpu_kv_bytes(type, (size_t)count * d), sums, sum_stride);
+    for (; d + 2 * CHUNK <= dim; d += 2 * CHUNK)
+        sum_rows(values, type, first, count, d, 2, true, p, p_stride, queries,
+                 ahead + cpu_kv_bytes(type, (size_t)count * d), sums, sum_stride);
     for (; d + CHUNK <= dim; d += CHUNK)
-        sum_rows(values, type, first, count, d, 1, true, p, p_stride, queries,
-                 ahead + d * column_bytes, sums, sum_stride);
+        sum_rows(values, type, first, count, d, 1, type != KV_Q4, p, p_stride, queries,
+                 ahead + cpu_kv_bytes(type, (size_t)count * d), sums, sum_stride);
     if (d < dim)
         sum_rows(values, type, first, count, d, 1, false, p, p_stride, queries,
-                 ahead + d * column_bytes, sums, sum_stride);
+                 ahead + cpu_kv_bytes(type, (size_t)count * d), sums, sum_stride);
 }
 
 INLINE void sum_type(const struct cpu_rows *values, enum kv_type type, uint32_t first,
@@ -256,6 +292,8 @@ void avx512_accumulate(const struct cpu_rows *values, uint32_t first, uint32_t c
         sum_type(values, KV_F16, first, count, p, p_stride, queries, sums, sum_stride);
     else if (values->type == KV_Q8)
         sum_type(values, KV_Q8, first, count, p, p_stride, queries, sums, sum_stride);
+    else if (values->type == KV_Q4)
+        sum_type(values, KV_Q4, first, count, p, p_stride, queries, sums, sum_stride);
     else
         sum_type(values, KV_F32, first, count, p, p_stride, queries, sums, sum_stride);
 }

@@ -4,7 +4,7 @@
  *
  *   backend.c  open, close, memory        steps.c    the fused steps, over the pool
  *   load.c     host tensors -> weights    attend.c   online softmax over page tables
- *   pack.c     GPTQ -> strips             kv.c       pages
+ *   pack.c     GPTQ -> strips             kv.c       pages; kv_q4.c rows of 4 bits
  *   reference.c, avx2*.c, avx512*.c       the inner kernels; the first is what the others must
  * equal
  *
@@ -87,7 +87,8 @@ struct cpu_table {
 
 /*
  * Pages. One allocation a layer; in it [page][kv_head][K rows, V rows, K scales, V scales], a row
- * being head_dim values of one position. Scales (one f16 per 32 values of a row) only with q8.
+ * being head_dim values of one position. Scales (one f16 per 32 values of a row) only with q8 and
+ * q4, which keeps two values a byte (kv_q4.h).
  */
 struct cpu_kv {
     enum kv_type type;
@@ -97,11 +98,17 @@ struct cpu_kv {
     uint8_t **data;                           /* [layers] */
 };
 
+/* Bytes of `values` keys or values of a row, without scales. */
+static inline size_t cpu_kv_bytes(enum kv_type type, size_t values)
+{
+    return type == KV_F32 ? 4 * values : type == KV_F16 ? 2 * values : values >> (type == KV_Q4);
+}
+
 /* Keys or values of one head in one page. */
 struct cpu_rows {
     enum kv_type type;
     uint32_t head_dim, row_scales;
-    const void *values;     /* [rows][head_dim] */
+    const void *values;     /* [rows][head_dim]; q4 as in kv_q4.h */
     const uint16_t *scales; /* [rows][row_scales] */
     /* Rows that will be read soon: as many as are read may be asked for. Never NULL. */
     const void *ahead;

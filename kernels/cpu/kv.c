@@ -7,18 +7,15 @@
 
 #include "kernels/cpu/cpu.h"
 #include "kernels/cpu/half.h"
+#include "kernels/cpu/kv_q4.h"
 
-#define SCALE_VALUES 32 /* q8: values under one scale */
+#define SCALE_VALUES 32 /* q8 and q4: values under one scale */
 
-static size_t value_bytes(enum kv_type type)
-{
-    return type == KV_F32 ? 4 : type == KV_F16 ? 2 : 1;
-}
-
-/* q8 scales of a row: a head_dim that is no multiple of 32 ends with a short block. */
+/* Scales of a row: a head_dim that is no multiple of 32 ends with a short block. */
 static uint32_t scales_of_row(enum kv_type type, uint32_t head_dim)
 {
-    return type == KV_Q8 ? (head_dim + SCALE_VALUES - 1) / SCALE_VALUES : 0;
+    bool scaled = type == KV_Q8 || type == KV_Q4;
+    return scaled ? (head_dim + SCALE_VALUES - 1) / SCALE_VALUES : 0;
 }
 
 static void layout(struct cpu_kv *kv, const struct backend_shape *shape, enum kv_type type)
@@ -28,7 +25,7 @@ static void layout(struct cpu_kv *kv, const struct backend_shape *shape, enum kv
     kv->head_dim = shape->head_dim;
     kv->kv_heads = shape->kv_heads;
     kv->page_tokens = shape->page_tokens;
-    kv->row_bytes = shape->head_dim * value_bytes(type);
+    kv->row_bytes = cpu_kv_bytes(type, shape->head_dim);
     kv->row_scales = scales_of_row(type, shape->head_dim);
     kv->head_bytes = 2 * (size_t)kv->page_tokens * (kv->row_bytes + 2 * kv->row_scales);
     kv->page_bytes = kv->kv_heads * kv->head_bytes;
@@ -114,7 +111,7 @@ void cpu_kv_rows(const struct cpu_kv *kv, uint32_t layer, uint32_t page, uint32_
 
 /* value = scale * int8, scale = largest / 127 rounded to f16 first, so that the integers fit the
  * scale that is kept. */
-static void write_q8(int8_t *out, uint16_t *scales, const float *x, uint32_t n)
+static void write_q8(uint8_t *out, uint16_t *scales, const float *x, uint32_t n)
 {
     for (uint32_t start = 0; start < n; start += SCALE_VALUES) {
         uint32_t count = n - start < SCALE_VALUES ? n - start : SCALE_VALUES;
@@ -125,11 +122,16 @@ static void write_q8(int8_t *out, uint16_t *scales, const float *x, uint32_t n)
         float scale = f32_of_f16(half), inverse = scale > 0 ? 1.0f / scale : 0;
         scales[start / SCALE_VALUES] = half;
         for (uint32_t i = 0; i < count; i++) {
-            float rounded = rintf(fminf(fmaxf(x[start + i] * inverse, -127.0f), 127.0f));
-            out[start + i] = (int8_t)rounded;
+            float level = x[start + i] * inverse;
+            level = level > -127.0f ? level : -127.0f;
+            level = level < 127.0f ? level : 127.0f;
+            /* Rounds to an integer, ties to even, which stands in the low bits. */
+            out[start + i] = (uint8_t)bits_of_float(level + 0x1.8p23f);
         }
     }
 }
+
+typedef void write_scaled(uint8_t *out, uint16_t *scales, const float *row, uint32_t n);
 
 void cpu_kv_write(const struct cpu_kv *kv, const struct cpu_kernels *kernels, uint32_t layer,
                   uint32_t page, uint32_t slot, uint32_t head, const float *key, const float *value)
@@ -144,9 +146,10 @@ void cpu_kv_write(const struct cpu_kv *kv, const struct cpu_kernels *kernels, ui
         kernels->f32_to_f16(key_row, key, kv->head_dim);
         kernels->f32_to_f16(value_row, value, kv->head_dim);
     } else {
-        write_q8(key_row, parts.key_scales + (size_t)slot * kv->row_scales, key, kv->head_dim);
-        write_q8(value_row, parts.value_scales + (size_t)slot * kv->row_scales, value,
-                 kv->head_dim);
+        write_scaled *write = kv->type == KV_Q4 ? kv_q4_write : write_q8;
+        size_t scale = (size_t)slot * kv->row_scales;
+        write(key_row, parts.key_scales + scale, key, kv->head_dim);
+        write(value_row, parts.value_scales + scale, value, kv->head_dim);
     }
 }
 

@@ -8,6 +8,7 @@
 
 #include "kernels/cpu/cpu.h"
 #include "kernels/cpu/half.h"
+#include "kernels/cpu/kv_q4.h"
 
 static bool always(void)
 {
@@ -98,8 +99,11 @@ static float row_value(const struct cpu_rows *rows, size_t row, uint32_t d)
         return ((const float *)rows->values)[index];
     if (rows->type == KV_F16)
         return f32_of_f16(((const uint16_t *)rows->values)[index]);
-    uint16_t scale = rows->scales[row * rows->row_scales + d / 32];
-    return f32_of_f16(scale) * (float)((const int8_t *)rows->values)[index];
+    float scale = f32_of_f16(rows->scales[row * rows->row_scales + d / 32]);
+    if (rows->type == KV_Q8)
+        return scale * (float)((const int8_t *)rows->values)[index];
+    const uint8_t *nibbles = (const uint8_t *)rows->values + row * rows->head_dim / 2;
+    return scale * (float)kv_q4_level(nibbles, rows->head_dim, d);
 }
 
 static void scores(const struct cpu_rows *keys, uint32_t first, uint32_t count, const float *q,
