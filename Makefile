@@ -86,9 +86,10 @@ $(UNIT_BIN): $(BUILD)/%: $(BUILD)/%.o $(HELP_OBJ) $(BUILD)/libairo.a
 	$(call SAY,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(HELP_OBJ) $(BUILD)/libairo.a $(LDLIBS) -lcmocka -lvterm
 
+$(BUILD)/tests/bench/bench_attend: $(BUILD)/tests/kernel_model.o
 $(BENCH_BIN): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libairo.a
 	$(call SAY,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(BUILD)/libairo.a $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(BUILD)/libairo.a $(LDLIBS)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 

@@ -142,8 +142,8 @@ struct cpu_kernels {
     void (*silu_mul)(float *out, const float *gate, const float *up, uint32_t n);
     void (*f32_to_f16)(uint16_t *out, const float *x, size_t n);
 
-    /* Attention over rows of one page, for `queries` queries at once.
-     * scores[j][i] = q[j] . row i, j < queries, i < count; stride in floats */
+    /* Attention over at most ATTEND_BLOCK rows of one page, for up to ATTEND_QUERIES queries at
+     * once. scores[j][i] = q[j] . row i, j < queries, i < count; stride in floats */
     void (*scores)(const struct cpu_rows *keys, uint32_t first, uint32_t count, const float *q,
                    size_t q_stride, uint32_t queries, float *scores, size_t score_stride);
     /* sums[j][d] += sum over i of p[j][i] * row i[d] */

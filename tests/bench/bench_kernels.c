@@ -2,8 +2,8 @@
  * bench_kernels.c - speed of the CPU backend alone, on the shapes of a 13B model with random
  * weights: GPTQ 4-bit, group 32, act-order, fp16 head.
  *
- *     bench_kernels [--layers 4] [--threads 0] [--kernels auto] [--context 0] [--kv f16|q8]
- *                   [--group 32] [--plain] [--sym] [--seconds 5]
+ *     bench_kernels [--layers 4] [--threads 0] [--kernels auto] [--context 0]
+ *                   [--kv f32|f16|q8|q4] [--group 32] [--plain] [--sym] [--seconds 3]
  *
  * Everything is a ratio taken in one run: decoding against the read bandwidth that the same threads
  * measure just before and after, prefill and drafts against decoding. The whole step counts: head,
@@ -276,6 +276,16 @@ static void report(struct bench *bench)
     }
 }
 
+static enum kv_type kv_named(const char *name)
+{
+    static const char *const names[KV_TYPES] = {"f32", "f16", "q8", "q4"};
+    int type = 0;
+    while (type < KV_TYPES && strcmp(name, names[type]) != 0)
+        type++;
+    check(type < KV_TYPES ? 0 : -1, "--kv f32, f16, q8 or q4");
+    return (enum kv_type)type;
+}
+
 int main(int argc, char **argv)
 {
     static struct bench bench = {.layers = 4, .group = 32, .kv = KV_F16, .seconds = 3, .state = 7};
@@ -299,7 +309,7 @@ int main(int argc, char **argv)
         else if (strcmp(argv[i], "--seconds") == 0)
             bench.seconds = atof(value);
         else if (strcmp(argv[i], "--kv") == 0)
-            bench.kv = strcmp(value, "q8") == 0 ? KV_Q8 : KV_F16;
+            bench.kv = kv_named(value);
         else
             check(-1, argv[i]);
         i++;
