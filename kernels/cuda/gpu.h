@@ -28,44 +28,47 @@ extern "C" {
 
 #define GPU_DECODE_TOKENS 64  /* above it a step is prefill */
 #define GPU_TILE_ROWS     16  /* outputs of one tile: m of mma.m16n8k16 */
-#define GPU_CHUNK_INPUTS  64  /* inputs of one chunk: four mma, two blocks of 32 */
+#define GPU_CHUNK_INPUTS  128 /* inputs of one chunk: eight mma, four blocks of 32 */
 #define GPU_SPLIT_TOKENS  256 /* positions that one block of decode attention reads */
 #define GPU_ATTEND_ROWS   8   /* rows of one sequence that share one reading of the pages */
 
 /*
  * A linear layer. Inputs are packed: sorted by group (stable), each group padded to a multiple of
- * 32, all to a multiple of 64; order[i] is the input that packed input i reads, -1 a padding that
- * reads as zero. A layer in file order without padding has order NULL. Dense layers pack nothing
- * but the padding.
+ * 32, all to a multiple of 128; order[i] is the input that packed input i reads, -1 a padding that
+ * reads as zero; inverse[i] is where input i stands among the packed ones. A layer in file order
+ * has neither (padding at the end alone needs none). Dense layers pack nothing but the padding.
  *
- * Weights are tiles of 16 outputs, a tile a run of k / 64 chunks, a chunk one contiguous piece:
+ * Weights are tiles of 16 outputs, a tile a run of k / 128 chunks, a chunk one contiguous piece:
  *
- *   GPU_Q4   512 bytes of nibbles; 64 of scales; 16 of zeros where has_zeros
- *   GPU_F16  2048 bytes of halves
+ *   GPU_Q4   1024 bytes of nibbles; 128 of scales; 32 of zeros where has_zeros
+ *   GPU_F16  4096 bytes of halves
  *
- * In a chunk lane l of a warp, g = l / 4, t = l % 4, owns for mma m = 0 .. 3 the packed inputs
+ * In a chunk lane l of a warp, g = l / 4, t = l % 4, owns for mma m = 0 .. 7 the packed inputs
  *   k0 .. k3 = 32 (m / 2) + 8 t + 4 (m % 2) + 0 .. 3    of outputs g and g + 8:
  *   A fragment   a0 = (g; k0, k1)  a1 = (g + 8; k0, k1)  a2 = (g; k2, k3)  a3 = (g + 8; k2, k3)
  *   B fragment   b0 = (k0, k1)  b1 = (k2, k3)            of token g
  * so that a lane reads its activations of a block of 32 as 16 contiguous bytes.
- *   nibbles  16 bytes a lane: word m; a0 = nibbles 0, 4; a1 = 1, 5; a2 = 2, 6; a3 = 3, 7
- *   scales   f16 [2 blocks][8 g][2: output g, g + 8]
- *   zeros    bytes [2 blocks][8 g]: low nibble output g, high nibble output g + 8
- *   halves   [4 m][32 lanes] 16 bytes: a0, a1, a2, a3
+ *   nibbles  [m / 4][32 lanes] 16 bytes: word m % 4; a0 = nibbles 0, 4; a1 = 1, 5; a2 = 2, 6;
+ *            a3 = 3, 7: output g has the low nibbles of the bytes, output g + 8 the high ones
+ *   scales   f16 [8 g][4 blocks][2: output g, g + 8]
+ *   zeros    bytes [8 g][4 blocks]: low nibble output g, high nibble output g + 8
+ *   halves   [8 m][32 lanes] 16 bytes: a0, a1, a2, a3
  *   w = scale * (q - (zero + zero_add)); without zeros every zero is 0 and zero_add says it all
+ * Padding has nibbles, scales and halves of zero. tiles.cuh says the same in code.
  */
 enum gpu_form { GPU_Q4, GPU_F16 };
 
 struct gpu_linear {
     enum gpu_form form;
     uint32_t in, out;     /* of the file */
-    uint32_t k, tiles;    /* packed inputs, a multiple of 64; tiles of 16 outputs */
-    uint32_t chunk_bytes; /* 576, 592 or 2048 */
+    uint32_t k, tiles;    /* packed inputs, a multiple of 128; tiles of 16 outputs */
+    uint32_t chunk_bytes; /* 1152, 1184 or 4096 */
     bool has_zeros;
-    int32_t zero_add;
-    const void *data;     /* device [tiles][k / 64][chunk_bytes], 16-byte aligned */
-    const int32_t *order; /* device [k] or NULL; layers with equal orders share one */
-    const float *bias;    /* device [tiles * 16] or NULL */
+    int32_t zero_add;       /* 0 .. 16 */
+    const void *data;       /* device [tiles][k / 128][chunk_bytes], 16-byte aligned */
+    const int32_t *order;   /* device [k] or NULL; layers with equal orders share one */
+    const int32_t *inverse; /* device [in], 16-byte aligned, or NULL as order */
+    const float *bias;      /* device [out] or NULL */
     size_t bytes;
 };
 
@@ -93,16 +96,17 @@ enum gpu_finish {
     GPU_SILU_MUL, /* linears are gate and up; out[0] f16 [n][out_stride[0]] at out_index */
 };
 
-/* Up to three layers with one order that read the same rows, in one launch. */
+/* Up to three layers with one order that read the same rows, in one launch; of the same form, k
+ * and has_zeros. */
 struct gpu_linear_call {
     uint32_t n; /* 1 .. GPU_DECODE_TOKENS */
     const struct gpu_linear *linear[3];
     uint32_t count;
     /* Input: rows of x, normalised (rmsnorm) and packed by the kernel ... */
-    const float *x; /* device [.., x_stride] */
+    const float *x; /* device [.., x_stride], 16-byte aligned rows */
     size_t x_stride;
     const uint32_t *x_rows; /* device [n]: which rows of x, or NULL: 0 .. n - 1 */
-    const float *norm;      /* device [in] */
+    const float *norm;      /* device [in], 16-byte aligned */
     float eps;
     /* ... or, where x is NULL, packed rows of f16. */
     const uint16_t *acts; /* device [n][acts_stride], 16-byte aligned rows */
@@ -113,11 +117,16 @@ struct gpu_linear_call {
     const int32_t *out_index; /* SILU_MUL: device [out]: where each output stands in a row of h;
                                  NULL: as it is */
     /* Scratch of gpu_linear_scratch bytes, zero before the first call; it is left zero where it
-     * must be. */
+     * must be. All calls on one stream may share it. */
     void *scratch;
     uint32_t multiprocessors;
+    uint32_t shared_bytes; /* that a block may have: cudaDevAttrMaxSharedMemoryPerBlockOptin */
 };
 size_t gpu_linear_scratch(const struct gpu_linear_call *call);
+/* One launch for up to 32 tokens, as many as shared memory holds the inputs of. The bits of a token's
+ * results depend on the layer, on count and on multiprocessors, not on n. cudaErrorInvalidValue:
+ * layers that do not fit together; cudaErrorInvalidConfiguration: more outputs than the scratch has
+ * tickets for, or less than 99 KiB of shared memory. */
 cudaError_t gpu_linear_launch(const struct gpu_linear_call *call, cudaStream_t stream);
 
 /* --- the batch on the device ------------------------------------------------------------------ */
