@@ -70,6 +70,8 @@ struct gpu_linear {
     const int32_t *inverse; /* device [in], 16-byte aligned, or NULL as order */
     const float *bias;      /* device [out] or NULL */
     size_t bytes;
+    const uint16_t *resident; /* device f16 [tiles * 16][k] as gpu_dequantise writes it, for
+                                 prefill where the card has room for it, or NULL */
 };
 
 /* --- loading: repack.cu ----------------------------------------------------------------------- */
@@ -188,8 +190,11 @@ size_t gpu_attend_scratch(const struct gpu_attend_call *call);
 cudaError_t gpu_attend_launch(const struct gpu_attend_call *call, cudaStream_t stream);
 
 /* Prefill: rope_append rotates q in place and writes k and v; attend is tiled over the rows. Both
- * are also what decode uses where a sequence has more than GPU_ATTEND_ROWS rows. */
-#define GPU_PREFILL_ROWS 64
+ * are also what decode uses where a sequence has more than GPU_ATTEND_ROWS rows, touch only rows
+ * that are in a run, and take several runs of one sequence. A run is one block's rows, so few long
+ * runs are better than many short ones; the last run is begun with, so that the longest context
+ * does not come alone at the end. KV_Q4: q is left rotated by the Hadamard transform as well. */
+#define GPU_PREFILL_ROWS 128
 cudaError_t gpu_rope_append(const struct gpu_attend_call *call, cudaStream_t stream);
 cudaError_t gpu_attend_prefill(const struct gpu_attend_call *call, cudaStream_t stream);
 
@@ -197,8 +202,7 @@ cudaError_t gpu_attend_prefill(const struct gpu_attend_call *call, cudaStream_t 
 cudaError_t gpu_kv_copy(const struct gpu_kv *kv, void *data, uint32_t from, uint32_t to,
                         uint32_t tokens, cudaStream_t stream);
 
-/* --- prefill and the rest: rows.cu, dequantise.cu, best.cu -------------------------------------
- */
+/* --- prefill and the rest: rows.cu, dequantise.cu, best.cu ------------------------------------ */
 
 /* x float [n][x_stride] = rows of the embedding (of any dtype). */
 cudaError_t gpu_embed(float *x, size_t x_stride, const int32_t *tokens, uint32_t n,
@@ -208,10 +212,11 @@ cudaError_t gpu_embed(float *x, size_t x_stride, const int32_t *tokens, uint32_t
 cudaError_t gpu_norm_rows(uint16_t *acts, uint32_t k, const int32_t *order, const float *x,
                           size_t x_stride, const uint32_t *x_rows, const float *norm, float eps,
                           uint32_t in, uint32_t n, cudaStream_t stream);
-/* h f16 [n][h_stride] at h_index = silu(gate) * up, both float [n][ffn]; biases may be NULL. */
+/* h f16 [n][h_stride] at h_index = silu(gate) * up, both float [n][stride]; biases may be NULL.
+ * Whole rows of h are written: zeros where no h_index points. */
 cudaError_t gpu_silu_mul(uint16_t *h, size_t h_stride, const int32_t *h_index, const float *gate,
-                         const float *up, const float *gate_bias, const float *up_bias,
-                         uint32_t ffn, uint32_t n, cudaStream_t stream);
+                         const float *up, size_t stride, const float *gate_bias,
+                         const float *up_bias, uint32_t ffn, uint32_t n, cudaStream_t stream);
 /* y float [n][out] += bias */
 cudaError_t gpu_add_bias(float *y, size_t stride, const float *bias, uint32_t out, uint32_t n,
                          cudaStream_t stream);
@@ -219,7 +224,9 @@ cudaError_t gpu_add_bias(float *y, size_t stride, const float *bias, uint32_t ou
 cudaError_t gpu_dequantise(uint16_t *matrix, const struct gpu_linear *linear, uint32_t first,
                            uint32_t end, cudaStream_t stream);
 /* Of each of n rows of logits [n][vocab] the `limit` (<= 1024) best, by falling logit, ties by
- * rising id, non-finite ones left out. */
+ * rising id, non-finite ones left out: counts[row] of them at best[row * limit]. The scratch is
+ * zero before the first call and left zero where it must be. */
+#define GPU_BEST_MAX 1024
 struct gpu_candidate {
     int32_t id;
     float logit;
