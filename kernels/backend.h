@@ -107,6 +107,13 @@ struct backend_memory {
                             own */
 };
 
+/* One of a row's best next tokens. */
+struct backend_candidate {
+    int32_t id;
+    float logit;
+};
+#define BACKEND_CANDIDATES_MAX 1024
+
 struct backend;        /* one loaded model's arithmetic */
 struct backend_buffer; /* activations: float [max_tokens, cols] */
 
@@ -178,6 +185,13 @@ struct backend_ops {
      * the next step. count <= max_head_rows. */
     int (*head)(struct backend *backend, const uint32_t *rows, uint32_t count,
                 const struct backend_buffer *x, const float **logits);
+    /* Like head(), but of each row only its `limit` best, by falling logit, ties by rising id,
+     * non-finite ones left out: row i has counts[i] of them at best[i * limit]. limit <=
+     * BACKEND_CANDIDATES_MAX. In host memory, valid until the next step. NULL where the whole row
+     * costs nothing more. */
+    int (*head_best)(struct backend *backend, const uint32_t *rows, uint32_t count, uint32_t limit,
+                     const struct backend_buffer *x, const struct backend_candidate **best,
+                     const uint32_t **counts);
     const char *(*last_error)(const struct backend *backend);
 
     /* Bytes a second that all the backend's threads together read from memory, measured now over

@@ -80,6 +80,12 @@ static bool decoder_layer(struct forward *f, uint32_t layer, const struct backen
            ops->project_add(b, layer, LINEAR_DOWN, batch, f->h, f->x) == 0;
 }
 
+static int failed(const struct forward *f, struct error *error)
+{
+    return error_set(error, ERROR_DEVICE, "%s backend: %s", f->ops->name,
+                     f->ops->last_error(f->backend));
+}
+
 int forward_layers(struct forward *f, const struct backend_batch *batch, const atomic_bool *cancel,
                    struct error *error)
 {
@@ -90,8 +96,7 @@ int forward_layers(struct forward *f, const struct backend_batch *batch, const a
     if (stopped(cancel))
         return error_set(error, ERROR_CANCELLED, "stopped");
     if (!running)
-        return error_set(error, ERROR_DEVICE, "%s backend: %s", f->ops->name,
-                         f->ops->last_error(f->backend));
+        return failed(f, error);
     return 0;
 }
 
@@ -99,8 +104,20 @@ int forward_head(struct forward *f, const uint32_t *rows, uint32_t count, const 
                  struct error *error)
 {
     /* logits = W_head rmsnorm(x[rows])  [count, vocab] */
-    if (f->ops->head(f->backend, rows, count, f->x, logits) == 0)
-        return 0;
-    return error_set(error, ERROR_DEVICE, "%s backend: %s", f->ops->name,
-                     f->ops->last_error(f->backend));
+    return f->ops->head(f->backend, rows, count, f->x, logits) == 0 ? 0 : failed(f, error);
+}
+
+bool forward_has_best(const struct forward *f)
+{
+    return f->ops->head_best != NULL;
+}
+
+int forward_head_best(struct forward *f, const uint32_t *rows, uint32_t count, uint32_t limit,
+                      const struct backend_candidate **best, const uint32_t **counts,
+                      struct error *error)
+{
+    /* the largest of the same logits */
+    return f->ops->head_best(f->backend, rows, count, limit, f->x, best, counts) == 0
+               ? 0
+               : failed(f, error);
 }

@@ -29,5 +29,10 @@ int forward_layers(struct forward *forward, const struct backend_batch *batch,
  * shape.max_head_rows; may be called several times. */
 int forward_head(struct forward *forward, const uint32_t *rows, uint32_t count,
                  const float **logits, struct error *error);
+/* Of each row only its best candidates, as backend_ops.head_best says. */
+bool forward_has_best(const struct forward *forward);
+int forward_head_best(struct forward *forward, const uint32_t *rows, uint32_t count, uint32_t limit,
+                      const struct backend_candidate **best, const uint32_t **counts,
+                      struct error *error);
 
 #endif

@@ -24,6 +24,7 @@ struct kv_cache {
     uint32_t free_list;
     uint32_t *buckets; /* full published pages by hash */
     uint32_t bucket_mask;
+    uint32_t held; /* pages with references */
     uint64_t clock;
     uint64_t page_bytes;
 };
@@ -218,14 +219,16 @@ uint32_t kv_cache_take(struct kv_cache *cache)
         cache->free_list = cache->pages[page].next;
     else
         page = evict(cache);
-    if (page != KV_NO_PAGE)
-        cache->pages[page] = (struct page){.references = 1, .parent = KV_NO_PAGE};
+    if (page == KV_NO_PAGE)
+        return page;
+    cache->pages[page] = (struct page){.references = 1, .parent = KV_NO_PAGE};
+    cache->held++;
     return page;
 }
 
 void kv_cache_retain(struct kv_cache *cache, uint32_t page)
 {
-    cache->pages[page].references++;
+    cache->held += cache->pages[page].references++ == 0;
     touch(cache, page);
 }
 
@@ -233,7 +236,10 @@ void kv_cache_release(struct kv_cache *cache, uint32_t page)
 {
     struct page *entry = &cache->pages[page];
     touch(cache, page);
-    if (--entry->references == 0 && entry->filled == 0)
+    if (--entry->references > 0)
+        return;
+    cache->held--;
+    if (entry->filled == 0)
         put_free(cache, page);
 }
 
@@ -307,9 +313,13 @@ uint32_t kv_cache_find_partial(struct kv_cache *cache, uint32_t parent, const in
 
 void kv_cache_usage(const struct kv_cache *cache, struct kv_usage *usage)
 {
-    *usage = (struct kv_usage){.pages = cache->page_count, .page_bytes = cache->page_bytes};
-    for (uint32_t i = 0; i < cache->page_count; i++) {
-        usage->held += cache->pages[i].references > 0;
+    *usage = (struct kv_usage){
+        .pages = cache->page_count, .held = cache->held, .page_bytes = cache->page_bytes};
+    for (uint32_t i = 0; i < cache->page_count; i++)
         usage->cached += cache->pages[i].references == 0 && cache->pages[i].filled > 0;
-    }
+}
+
+uint32_t kv_cache_spare(const struct kv_cache *cache)
+{
+    return cache->page_count - cache->held;
 }

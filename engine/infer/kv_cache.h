@@ -72,5 +72,7 @@ uint32_t kv_cache_publish(struct kv_cache *cache, uint32_t page, uint32_t parent
                           const int32_t *ids, uint32_t count);
 
 void kv_cache_usage(const struct kv_cache *cache, struct kv_usage *usage);
+/* Pages that can be had: held by nobody. */
+uint32_t kv_cache_spare(const struct kv_cache *cache);
 
 #endif

@@ -171,10 +171,18 @@ static void step_frequency(struct sampler *s)
     }
 }
 
+/* Best first, so that what follows does not depend on the order they came in. */
 static void step_top_k(struct sampler *s)
 {
     key_is_logit(s);
     keep_best(s, s->sampling.top_k);
+    make_heap(s->items, s->count, worse);
+    for (size_t left = s->count; left > 1; left--) {
+        struct candidate last = s->items[left - 1];
+        s->items[left - 1] = s->items[0];
+        s->items[0] = last;
+        sift_down(s->items, left - 1, 0, worse);
+    }
 }
 
 /* Meister et al., "Locally Typical Sampling", 2022: the candidates whose surprise -log p is nearest
@@ -316,20 +324,35 @@ static bool in_vocab(const struct sampler *s, int32_t id)
     return id >= 0 && (uint32_t)id < s->vocab;
 }
 
-/* The candidates: every finite logit whose id is not banned. `seen` serves as the mark. */
+/* Marks the banned ids in `seen`, or takes the marks away. */
+static void mark_banned(struct sampler *s, const int32_t *banned, size_t count, uint32_t mark)
+{
+    for (size_t i = 0; i < count; i++)
+        if (in_vocab(s, banned[i]))
+            s->seen[banned[i]] = mark;
+}
+
+/* The candidates: every finite logit whose id is not banned. */
 static void load_candidates(struct sampler *s, const float *logits, const int32_t *banned,
                             size_t banned_count)
 {
-    for (size_t i = 0; i < banned_count; i++)
-        if (in_vocab(s, banned[i]))
-            s->seen[banned[i]] = 1;
+    mark_banned(s, banned, banned_count, 1);
     s->count = 0;
     for (uint32_t id = 0; id < s->vocab; id++)
         if (isfinite(logits[id]) && s->seen[id] == 0)
             s->items[s->count++] = (struct candidate){(int32_t)id, logits[id], 0};
-    for (size_t i = 0; i < banned_count; i++)
-        if (in_vocab(s, banned[i]))
-            s->seen[banned[i]] = 0;
+    mark_banned(s, banned, banned_count, 0);
+}
+
+static void load_best(struct sampler *s, const struct backend_candidate *best, size_t count,
+                      const int32_t *banned, size_t banned_count)
+{
+    mark_banned(s, banned, banned_count, 1);
+    s->count = 0;
+    for (size_t i = 0; i < count; i++)
+        if (in_vocab(s, best[i].id) && isfinite(best[i].logit) && s->seen[best[i].id] == 0)
+            s->items[s->count++] = (struct candidate){best[i].id, best[i].logit, 0};
+    mark_banned(s, banned, banned_count, 0);
 }
 
 /* Counts the window of history that the penalties look at; count_window(s, false) undoes it. */
@@ -346,16 +369,18 @@ static void set_window(struct sampler *s, const int32_t *history, size_t count)
     bool counts = uses_repetition(&s->sampling) || uses_frequency(&s->sampling);
     if (last == 0 || last > count)
         last = count;
-    s->window = history + (count - last);
+    s->window = count > 0 ? history + (count - last) : NULL;
     s->window_count = counts ? last : 0;
 }
 
 static int32_t choose_greedy(const struct sampler *s)
 {
     const struct candidate *best = &s->items[0];
-    for (size_t i = 1; i < s->count; i++)
-        if (s->items[i].logit > best->logit)
-            best = &s->items[i];
+    for (size_t i = 1; i < s->count; i++) {
+        const struct candidate *c = &s->items[i];
+        if (c->logit > best->logit || (c->logit == best->logit && c->id < best->id))
+            best = c;
+    }
     return best->id;
 }
 
@@ -371,20 +396,60 @@ static int32_t choose_random(struct sampler *s)
     return s->items[s->count - 1].id;
 }
 
-int32_t sampler_choose(struct sampler *s, const float *logits, const int32_t *history,
-                       size_t history_count, const int32_t *banned, size_t banned_count)
+/* Runs the chain over the candidates that are loaded, and chooses. */
+static int32_t choose(struct sampler *s, const int32_t *history, size_t history_count)
 {
-    load_candidates(s, logits, banned, banned_count);
     if (s->count == 0)
         return -1;
-    if (history_count > 0)
-        set_window(s, history, history_count);
-    else
-        s->window_count = 0;
+    set_window(s, history, history_count);
     count_window(s, true);
     for (size_t i = 0; i < sizeof chain / sizeof chain[0]; i++)
         if (chain[i].wanted(&s->sampling))
             chain[i].apply(s);
     count_window(s, false);
     return is_greedy(&s->sampling) ? choose_greedy(s) : choose_random(s);
+}
+
+int32_t sampler_choose(struct sampler *s, const float *logits, const int32_t *history,
+                       size_t history_count, const int32_t *banned, size_t banned_count)
+{
+    load_candidates(s, logits, banned, banned_count);
+    return choose(s, history, history_count);
+}
+
+/* --- from the best candidates ----------------------------------------------------------------- */
+
+static bool may_raise(const struct sampling *s)
+{
+    return (uses_repetition(s) && s->repeat_penalty < 1) || s->frequency_penalty < 0 ||
+           s->presence_penalty < 0;
+}
+
+/* Different ids in the window of history. */
+static size_t count_distinct(struct sampler *s)
+{
+    size_t distinct = 0;
+    for (size_t i = 0; i < s->window_count; i++)
+        distinct += in_vocab(s, s->window[i]) && s->seen[s->window[i]]++ == 0;
+    count_window(s, false);
+    return distinct;
+}
+
+uint32_t sampler_candidates(struct sampler *s, const int32_t *history, size_t history_count,
+                            size_t banned_count)
+{
+    size_t kept = is_greedy(&s->sampling) ? 1 : s->sampling.top_k;
+    if (kept == 0 || may_raise(&s->sampling) || kept > BACKEND_CANDIDATES_MAX)
+        return 0;
+    set_window(s, history, history_count);
+    size_t needed = kept + count_distinct(s) + banned_count;
+    return needed <= BACKEND_CANDIDATES_MAX ? (uint32_t)needed : 0;
+}
+
+int32_t sampler_choose_best(struct sampler *s, const struct backend_candidate *best, size_t count,
+                            const int32_t *history, size_t history_count, const int32_t *banned,
+                            size_t banned_count)
+{
+    load_best(s, best, count, banned, banned_count);
+    return choose(s, history, history_count);
 }

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernels/backend.h"
+
 /* A value at its neutral setting switches its step off. sampling_defaults() gives the defaults. */
 struct sampling {
     float temperature;    /* 0 = greedy; neutral 1 */
@@ -33,5 +35,17 @@ void sampler_free(struct sampler *sampler);
  * the lowest id. -1 when no id is left to choose. */
 int32_t sampler_choose(struct sampler *sampler, const float *logits, const int32_t *history,
                        size_t history_count, const int32_t *banned, size_t banned_count);
+
+/* How many of a row's best candidates are enough for the same choice as from the whole row: those
+ * that a step keeps, and as many more as penalties and bans can push out of their way. 0: the whole
+ * row is needed, because no step before the first sum over all candidates limits their number,
+ * because a penalty may raise a logit, or because they would be more than BACKEND_CANDIDATES_MAX. */
+uint32_t sampler_candidates(struct sampler *sampler, const int32_t *history, size_t history_count,
+                            size_t banned_count);
+/* The same choice as sampler_choose's, with the same randomness, from the row's `best` [count], by
+ * falling logit and rising id: at least as many as sampler_candidates says, or all there are. */
+int32_t sampler_choose_best(struct sampler *sampler, const struct backend_candidate *best,
+                            size_t count, const int32_t *history, size_t history_count,
+                            const int32_t *banned, size_t banned_count);
 
 #endif

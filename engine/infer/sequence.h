@@ -8,6 +8,9 @@
  *
  *     0 ........ done ........ count        done: keys and values are in the pages
  *                                           done .. count: to be evaluated, pages are reserved
+ *
+ * Drafted tokens stand at the end for one step and are taken back, or those that were right kept,
+ * before anything else is done with the sequence; only what was kept is ever published.
  */
 #ifndef AIRO_INFER_SEQUENCE_H
 #define AIRO_INFER_SEQUENCE_H
@@ -31,6 +34,11 @@ int sequence_sync(struct sequence *sequence, const int32_t *tokens, size_t count
                   struct error *error);
 /* One more token, to be evaluated; errors as for sync. */
 int sequence_push(struct sequence *sequence, int32_t id, struct error *error);
+/* Up to `count` drafted tokens, to be evaluated after those that wait. Returns how many: fewer where
+ * the context ends, or where they would take pages that another sequence may need at once. */
+uint32_t sequence_draft(struct sequence *sequence, const int32_t *ids, uint32_t count);
+/* Takes back all tokens but the first `count`, none of which has been evaluated. */
+void sequence_take_back(struct sequence *sequence, size_t count);
 /* `count` more tokens have been evaluated: pages that became full are published. */
 void sequence_advance(struct sequence *sequence, size_t count);
 
