@@ -191,6 +191,7 @@ static int run_case(struct runner *runner, const struct test_case *test, struct 
     struct generator *generator = runner->session.generator;
     struct generation_request request = {
         .sampling = ask_sampling(runner->settings),
+        .draft = settings_draft(runner->settings),
         .max_tokens = runner->settings->max_tokens,
         .stops = chat_template_stops(runner->template),
     };

@@ -209,6 +209,7 @@ static int start(struct chat *chat, const struct segment_list *segments,
 {
     struct generation_request request = {.segments = *segments,
                                          .sampling = chat->settings->sampling,
+                                         .draft = settings_draft(chat->settings),
                                          .max_tokens = chat->settings->max_tokens,
                                          .begin = begin_text};
     if (begin != NULL) {

@@ -301,6 +301,7 @@ static int run_reply(struct ask *ask, struct model_session *session)
 {
     struct generation_request request = {
         .sampling = ask_sampling(ask->settings),
+        .draft = settings_draft(ask->settings),
         .max_tokens = ask->settings->max_tokens,
         .stops = chat_template_stops(ask->template),
     };

@@ -71,6 +71,7 @@ static int reply(struct run *run, struct model_session *session, struct error *e
     static const char *const none[] = {NULL};
     struct generation_request request = {
         .sampling = run->settings->sampling,
+        .draft = settings_draft(run->settings),
         .max_tokens = run->settings->max_tokens,
         .stops = run->raw ? none : chat_template_stops(run->template),
     };

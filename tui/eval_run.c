@@ -112,6 +112,7 @@ int eval_run_reply(struct eval_run *run, const struct segment_list *prompt,
     struct generation_request request = {
         .segments = *prompt, /* borrowed */
         .sampling = *sampling,
+        .draft = settings_draft(run->options->settings),
         .max_tokens = eval_reply_tokens(run->options->settings),
         .stops = chat_template_stops(run->template),
     };

@@ -77,10 +77,12 @@ const char *stop_reason_name(enum stop_reason reason)
 
 static json_t *usage_value(const struct usage *usage)
 {
-    return json_pack("{s:I, s:I, s:I, s:I, s:f, s:f}", "prompt", (json_int_t)usage->prompt,
-                     "reused", (json_int_t)usage->prompt_reused, "reply", (json_int_t)usage->reply,
-                     "context", (json_int_t)usage->context, "prefill_seconds",
-                     usage->prefill_seconds, "decode_seconds", usage->decode_seconds);
+    return json_pack("{s:I, s:I, s:I, s:I, s:f, s:f, s:I, s:I, s:I}", "prompt",
+                     (json_int_t)usage->prompt, "reused", (json_int_t)usage->prompt_reused, "reply",
+                     (json_int_t)usage->reply, "context", (json_int_t)usage->context,
+                     "prefill_seconds", usage->prefill_seconds, "decode_seconds",
+                     usage->decode_seconds, "steps", (json_int_t)usage->steps, "drafted",
+                     (json_int_t)usage->drafted, "accepted", (json_int_t)usage->accepted);
 }
 
 void json_event_done(const struct reply_end *end, const char *reply, bool answered)

@@ -150,6 +150,12 @@ const struct option options_table[] = {
     {"chunk", 0, NULL, "model:chunk", OPTION_U32, "TOKENS", 0, 4096, NULL, AT(chunk), "256",
      "how many tokens of a prompt are read at once; a reply can be stopped between two chunks"},
 
+    {"draft", 0, NULL, "model:draft", OPTION_CHOICE, "HOW", NO_RANGE, "auto off 1 2 3 4 5 6 7",
+     AT(draft), "auto",
+     "guess the next tokens of a reply from what stood before and check them together, which makes "
+     "replies that quote faster and changes nothing else; auto: as many as pay, a number: always "
+     "that many"},
+
     {"max-tokens", 'n', NULL, "reply:max_tokens", OPTION_U32, "TOKENS", 0, 16777216, NULL,
      AT(max_tokens), "1024", "the longest reply; 0: as long as the context allows"},
     {"temperature", 0, NULL, "reply:temperature", OPTION_FLOAT, "X", 0, 10, NULL,

@@ -6,6 +6,7 @@
 #include "engine/base/alloc.h"
 #include "engine/base/file.h"
 #include "engine/base/ini.h"
+#include "engine/infer/generator.h"
 #include "engine/infer/sampling_file.h"
 #include "tui/keymap.h"
 #include "tui/options.h"
@@ -102,6 +103,13 @@ int settings_take_model(struct settings *settings, struct error *error)
                    (char *)&recommended + table[i].offset, table[i].size);
     free(directory);
     return result;
+}
+
+int settings_draft(const struct settings *settings)
+{
+    if (settings->draft == NULL || strcmp(settings->draft, "auto") == 0)
+        return DRAFT_AUTO;
+    return strcmp(settings->draft, "off") == 0 ? DRAFT_OFF : (int)strtol(settings->draft, NULL, 10);
 }
 
 void settings_free(struct settings *settings)

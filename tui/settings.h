@@ -26,6 +26,7 @@ struct settings {
     uint32_t context; /* 0: the model's */
     uint32_t threads; /* 0: physical cores */
     uint32_t chunk;
+    char *draft; /* "auto", "off", "1" .. "7" */
     /* reply */
     struct sampling sampling;
     uint32_t max_tokens;
@@ -55,6 +56,9 @@ int settings_load(struct settings *settings, struct error *error);
 /* What the model's own generation_config.json recommends, where neither ini nor flag said anything.
  * A model that cannot be found is no error here: loading it will say so. */
 int settings_take_model(struct settings *settings, struct error *error);
+
+/* For generation_request.draft. */
+int settings_draft(const struct settings *settings);
 
 void settings_free(struct settings *settings);
 

@@ -164,28 +164,54 @@ struct run {
     struct strbuf text;
 };
 
-/* Counts ids[from..) for the part of the segment in which each begins. */
+/* What is found out about each token beside its id; either may be NULL. */
+struct attribution {
+    size_t *parts; /* [PARTS] */
+    struct token_span_list *documents;
+};
+
+/* Tokens [begin, end) belong to this part. */
+static void attribute(const struct attribution *to, enum segment_part part, size_t begin,
+                      size_t end)
+{
+    struct token_span_list *spans = to->documents;
+    if (to->parts != NULL)
+        to->parts[part] += end - begin;
+    if (spans == NULL || part != PART_DOCUMENT || begin == end)
+        return;
+    if (spans->count > 0 && spans->items[spans->count - 1].end == begin) {
+        spans->items[spans->count - 1].end = end;
+        return;
+    }
+    if (spans->count == spans->capacity) {
+        spans->capacity = spans->capacity ? spans->capacity * 2 : 16;
+        spans->items = xreallocarray(spans->items, spans->capacity, sizeof *spans->items);
+    }
+    spans->items[spans->count++] = (struct token_span){begin, end};
+}
+
+/* Attributes ids[from..) to the part of the segment in which each begins. */
 static void run_attribute(const struct run *run, const struct tokenizer *tokenizer,
-                          const struct token_list *out, size_t from, size_t *parts)
+                          const struct token_list *out, size_t from, const struct attribution *to)
 {
     struct walk walk = {run->text.data, run->text.length, 0, 0};
     size_t segment = run->first, segment_end = run->list->items[segment].length;
     for (size_t i = from; i < out->count; i++) {
         while (walk.at >= segment_end && segment + 1 < run->end)
             segment_end += run->list->items[++segment].length;
-        parts[run->list->items[segment].part]++;
+        attribute(to, run->list->items[segment].part, i, i + 1);
         walk_piece(&walk, tokenizer_piece(tokenizer, out->ids[i]));
     }
 }
 
 static void run_flush(struct run *run, const struct tokenizer *tokenizer, struct token_list *out,
-                      size_t *parts)
+                      const struct attribution *to)
 {
     size_t from = out->count;
     if (run->text.length > 0)
         tokenizer_encode(tokenizer, run->text.data, run->text.length, true, out);
-    if (out->count > from && parts != NULL)
-        run_attribute(run, tokenizer, out, from, parts);
+    if (out->count > from && (to->parts != NULL || to->documents != NULL))
+        run_attribute(run, tokenizer, out, from, to);
     strbuf_clear(&run->text);
     run->first = run->end;
 }
@@ -195,16 +221,14 @@ static bool segment_is_text(const struct segment *segment)
     return segment->kind == SEGMENT_TEMPLATE || segment->kind == SEGMENT_CONTENT;
 }
 
-void segment_tokenize(const struct segment_list *list, const struct tokenizer *tokenizer,
-                      struct token_list *out, size_t *parts)
+static void tokenize(const struct segment_list *list, const struct tokenizer *tokenizer,
+                     struct token_list *out, const struct attribution *to)
 {
-    if (parts != NULL)
-        memset(parts, 0, PARTS * sizeof *parts);
     struct run run = {.list = list};
     for (size_t i = 0; i < list->count; i++) {
         const struct segment *segment = &list->items[i];
         if (!segment_is_text(segment) || segment->fresh) {
-            run_flush(&run, tokenizer, out, parts);
+            run_flush(&run, tokenizer, out, to);
             run.first = i;
         }
         run.end = i + 1;
@@ -217,12 +241,27 @@ void segment_tokenize(const struct segment_list *list, const struct tokenizer *t
             token_list_add(out, segment->id);
         else
             token_list_append(out, segment->tokens.ids, segment->tokens.count);
-        if (parts != NULL)
-            parts[segment->part] += out->count - before;
+        attribute(to, segment->part, before, out->count);
         run.first = run.end;
     }
-    run_flush(&run, tokenizer, out, parts);
+    run_flush(&run, tokenizer, out, to);
     strbuf_free(&run.text);
+}
+
+void segment_tokenize(const struct segment_list *list, const struct tokenizer *tokenizer,
+                      struct token_list *out, size_t *parts)
+{
+    segment_tokenize_documents(list, tokenizer, out, parts, NULL);
+}
+
+void segment_tokenize_documents(const struct segment_list *list, const struct tokenizer *tokenizer,
+                                struct token_list *out, size_t *parts,
+                                struct token_span_list *documents)
+{
+    const struct attribution to = {parts, documents};
+    if (parts != NULL)
+        memset(parts, 0, PARTS * sizeof *parts);
+    tokenize(list, tokenizer, out, &to);
 }
 
 /* --- where they come from --------------------------------------------------------------------- */

@@ -62,6 +62,22 @@ void segment_list_free(struct segment_list *list);
 void segment_tokenize(const struct segment_list *list, const struct tokenizer *tokenizer,
                       struct token_list *out, size_t *parts);
 
+/* Tokens [begin, end) of a prompt. */
+struct token_span {
+    size_t begin, end;
+};
+
+/* A growing list; zero-initialise, free(items). */
+struct token_span_list {
+    struct token_span *items;
+    size_t count, capacity;
+};
+
+/* The same, and where the tokens of the documents stand, as spans in rising order. */
+void segment_tokenize_documents(const struct segment_list *list, const struct tokenizer *tokenizer,
+                                struct token_list *out, size_t *parts,
+                                struct token_span_list *documents);
+
 /* Where a token of a prompt comes from. */
 struct segment_token {
     int32_t id;

@@ -14,7 +14,7 @@
 static const struct level {
     size_t length;
     double prior;
-} levels[] = {{1, 0.10},  {2, 0.25},  {3, 0.40},  {4, 0.50}, {6, 0.60},
+} levels[] = {{1, 0.10}, {2, 0.25},  {3, 0.40},  {4, 0.50},  {6, 0.60},
               {8, 0.65}, {12, 0.75}, {16, 0.80}, {24, 0.85}, {32, 0.90}};
 #define LEVELS (sizeof levels / sizeof levels[0])
 

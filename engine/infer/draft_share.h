@@ -15,9 +15,10 @@
 #include "engine/infer/draft.h"
 #include "engine/infer/step_cost.h"
 
-/* Fills taken [count]: the number of each offer's tokens to evaluate, `room` rows at most in all.
- * `rows` is the number of rows without drafts. `cost` NULL: as many as there is room for. */
-void draft_share(const struct draft_offer *offers, uint32_t count, uint32_t rows, uint32_t room,
-                 const struct step_cost *cost, uint32_t *taken);
+/* Fills taken [count]: the number of each offer's tokens to evaluate, at least `least` (of the
+ * likeliest) and at most `room` in all. `rows` is the number of rows without drafts. `cost` NULL:
+ * as many as there is room for. */
+void draft_share(const struct draft_offer *offers, uint32_t count, uint32_t rows, uint32_t least,
+                 uint32_t room, const struct step_cost *cost, uint32_t *taken);
 
 #endif

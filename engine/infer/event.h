@@ -27,19 +27,22 @@ enum stop_reason { STOP_EOS, STOP_STRING, STOP_LENGTH, STOP_CONTEXT, STOP_CANCEL
 /* All in tokens unless the name says otherwise. Every number is the engine's own count. A forced
  * beginning counts as part of the reply, not of the prompt. */
 struct usage {
-    size_t parts[PARTS];                    /* of the prompt, by part */
-    size_t prompt;                          /* all of the prompt */
-    size_t prompt_reused;                   /* of it, found in the cache or on disk */
-    size_t prompt_restored;                 /* of those reused, read from disk just now */
-    size_t prompt_done;                     /* of it, evaluated or reused so far */
-    size_t reply;                           /* generated so far */
-    size_t reserve;                         /* kept free for the rest of the reply */
-    size_t context;                         /* the most there can be */
-    bool kv_disk_stopped;                   /* the disk is full or failed: nothing is kept there */
-    uint64_t kv_used_bytes;                 /* pages of this generation */
-    uint64_t kv_shared_bytes;               /* of them, held by other generations too */
-    uint64_t kv_free_bytes;                 /* of the pool, held by none */
-    uint64_t evaluated;                     /* tokens run through the model since it was loaded */
+    size_t parts[PARTS];        /* of the prompt, by part */
+    size_t prompt;              /* all of the prompt */
+    size_t prompt_reused;       /* of it, found in the cache or on disk */
+    size_t prompt_restored;     /* of those reused, read from disk just now */
+    size_t prompt_done;         /* of it, evaluated or reused so far */
+    size_t reply;               /* generated so far */
+    size_t reserve;             /* kept free for the rest of the reply */
+    size_t context;             /* the most there can be */
+    uint64_t steps;             /* that the reply has taken after its first token */
+    uint64_t drafted, accepted; /* tokens of drafts evaluated, and those kept */
+    double draft_gain;          /* its speed over plain decoding's; 0: no drafts */
+    bool kv_disk_stopped;       /* the disk is full or failed: nothing is kept there */
+    uint64_t kv_used_bytes;     /* pages of this generation */
+    uint64_t kv_shared_bytes;   /* of them, held by other generations too */
+    uint64_t kv_free_bytes;     /* of the pool, held by none */
+    uint64_t evaluated; /* tokens run through the model since it was loaded, and not taken back */
     double prefill_seconds, decode_seconds; /* of this generation, so far */
 };
 

@@ -142,8 +142,8 @@ int generation_create(struct generation **out, const struct model *model,
                       const struct generation_request *request, struct error *error)
 {
     struct generation *generation = xcalloc(1, sizeof *generation);
-    segment_tokenize(&request->segments, model->tokenizer, &generation->prompt,
-                     generation->usage.parts);
+    segment_tokenize_documents(&request->segments, model->tokenizer, &generation->prompt,
+                               generation->usage.parts, &generation->documents);
     if (check_prompt(generation, model, error) != 0) {
         generation_free(generation);
         return -1;
@@ -153,6 +153,7 @@ int generation_create(struct generation **out, const struct model *model,
     generation->afresh = begins_afresh(&request->segments);
     generation->tokenizer = model->tokenizer;
     generation->vocab = model->shape.vocab;
+    generation->draft_mode = generation->probe > 0 ? DRAFT_OFF : request->draft;
     generation->sampler = sampler_create(&request->sampling, model->shape.vocab);
     generation->reply =
         reply_create(model->tokenizer, request->stops, request->stop_count, generation->afresh);
@@ -173,6 +174,8 @@ void generation_free(struct generation *generation)
     sequence_free(generation->sequence);
     sampler_free(generation->sampler);
     reply_free(generation->reply);
+    draft_free(generation->draft);
+    free(generation->documents.items);
     token_list_free(&generation->prompt);
     token_list_free(&generation->banned);
     token_list_free(&generation->ends);
@@ -205,6 +208,26 @@ void generation_restored(struct generation *generation)
     usage->prompt_restored = within(kv_restore_read(generation->restore), usage->prompt_reused);
 }
 
+/* The index of what drafts are looked up in; without memory for it there are none. */
+static void read_drafts(struct generation *generation)
+{
+    const struct token_list *prompt = &generation->prompt;
+    const struct token_span_list *documents = &generation->documents;
+    size_t at = 0;
+    if (generation->draft_mode == DRAFT_OFF || generation->draft != NULL)
+        return;
+    generation->draft = draft_create(generation->usage.prompt + generation->reply_limit);
+    if (generation->draft == NULL)
+        return;
+    for (size_t i = 0; i < documents->count; i++) {
+        const struct token_span *span = &documents->items[i];
+        draft_read(generation->draft, prompt->ids + at, span->begin - at, false);
+        draft_read(generation->draft, prompt->ids + span->begin, span->end - span->begin, true);
+        at = span->end;
+    }
+    draft_read(generation->draft, prompt->ids + at, prompt->count - at, false);
+}
+
 int generation_begin(struct generation *generation, struct kv_cache *cache, double now,
                      struct error *error)
 {
@@ -224,6 +247,7 @@ int generation_begin(struct generation *generation, struct kv_cache *cache, doub
     usage->prompt_done = usage->prompt_reused;
     generation->began = now;
     generation->state = GENERATION_PREFILL;
+    read_drafts(generation);
     return 0;
 }
 
@@ -265,19 +289,67 @@ static void take_choices(struct generation *generation, const float *logits)
     generation_fail(generation, &error);
 }
 
-void generation_sample(struct generation *generation, const float *logits, double now)
+/* --- drafts ----------------------------------------------------------------------------------- */
+
+void generation_offer(const struct generation *generation, uint32_t most, struct draft_offer *offer)
 {
-    if (generation->state == GENERATION_PREFILL)
-        enter_decode(generation, now);
-    generation->usage.decode_seconds = now - generation->began;
-    if (generation->probe > 0) {
-        take_choices(generation, logits);
+    size_t left = generation->reply_limit - generation->usage.reply; /* at least 1 */
+    offer->count = 0;
+    if (generation->draft == NULL)
         return;
-    }
+    if (generation->draft_mode != DRAFT_AUTO && (uint32_t)generation->draft_mode < most)
+        most = (uint32_t)generation->draft_mode;
+    most = most < DRAFT_MAX ? most : DRAFT_MAX;
+    draft_propose(generation->draft, most < left - 1 ? most : (uint32_t)(left - 1), offer);
+    for (uint32_t i = 0; i < offer->count; i++)
+        if (list_has(&generation->ends, offer->ids[i]) ||
+            list_has(&generation->banned, offer->ids[i]))
+            offer->count = i; /* nothing follows there */
+}
+
+uint32_t generation_draft(struct generation *generation, const struct draft_offer *offer,
+                          uint32_t count)
+{
+    generation->drafted = sequence_draft(generation->sequence, offer->ids, count);
+    return generation->drafted;
+}
+
+void generation_undraft(struct generation *generation)
+{
+    size_t count;
+    sequence_tokens(generation->sequence, &count);
+    sequence_take_back(generation->sequence, count - generation->drafted);
+    generation->drafted = 0;
+}
+
+/* --- sampling --------------------------------------------------------------------------------- */
+
+uint32_t generation_candidates(const struct generation *generation, uint32_t rows)
+{
     size_t count;
     const int32_t *history = sequence_tokens(generation->sequence, &count);
-    int32_t id = sampler_choose(generation->sampler, logits, history, count, generation->banned.ids,
-                                generation->banned.count);
+    uint32_t needed = generation->probe > 0 ? 0
+                                            : sampler_candidates(generation->sampler, history,
+                                                                 count - generation->drafted,
+                                                                 generation->banned.count);
+    /* Each row's window of history has at most one id more than the window before it. */
+    return needed == 0 || needed + rows - 1 > BACKEND_CANDIDATES_MAX ? 0 : needed + rows - 1;
+}
+
+static int32_t choose(struct generation *generation, const struct step_result *step, uint32_t row,
+                      const int32_t *history, size_t count)
+{
+    const struct token_list *banned = &generation->banned;
+    if (step->logits != NULL)
+        return sampler_choose(generation->sampler, step->logits + (size_t)row * generation->vocab,
+                              history, count, banned->ids, banned->count);
+    return sampler_choose_best(generation->sampler, step->best + (size_t)row * step->limit,
+                               step->counts[row], history, count, banned->ids, banned->count);
+}
+
+/* The reply's next token, or its end. */
+static void take_token(struct generation *generation, int32_t id)
+{
     struct error error = {0};
     if (id < 0) {
         error_set(&error, ERROR_DEVICE, "the model's output has no finite value to choose from");
@@ -290,11 +362,71 @@ void generation_sample(struct generation *generation, const float *logits, doubl
     }
     generation->usage.reply++;
     generation->usage.reserve--;
+    if (generation->draft != NULL)
+        draft_keep(generation->draft, id);
     if (reply_push(generation->reply, id))
         generation_finish(generation, STOP_STRING);
     else if (generation->usage.reply == generation->reply_limit)
         generation_finish(generation, generation->limited_by_context ? STOP_CONTEXT : STOP_LENGTH);
-    else if (sequence_push(generation->sequence, id, &error) != 0)
+}
+
+/* Row by row with the ordinary sampler, as long as it chooses what was drafted. A draft names one
+ * token for certain, so keeping what the sampler chose, right or wrong, is the very distribution of
+ * plain decoding; and since a row after a wrong token is not looked at, the random numbers are the
+ * same too. Returns how many were sampled; *last is the last one. */
+static uint32_t take_tokens(struct generation *generation, const struct step_result *step,
+                            int32_t *last)
+{
+    size_t count;
+    const int32_t *tokens = sequence_tokens(generation->sequence, &count);
+    size_t first = count - generation->drafted; /* the history of row 0 */
+    uint32_t sampled = 0;
+    do {
+        *last = choose(generation, step, sampled, tokens, first + sampled);
+        take_token(generation, *last);
+        sampled++;
+    } while (generation->state != GENERATION_OVER && sampled < step->rows &&
+             tokens[first + sampled - 1] == *last);
+    return sampled;
+}
+
+static void count_step(struct generation *generation, const struct step_result *step,
+                       uint32_t sampled)
+{
+    struct usage *usage = &generation->usage;
+    usage->steps++;
+    usage->drafted += generation->drafted;
+    usage->accepted += sampled - 1;
+    generation->cost += step->cost;
+    generation->plain_cost += sampled * step->plain_cost;
+    if (usage->drafted > 0 && generation->cost > 0)
+        usage->draft_gain = generation->plain_cost / generation->cost;
+}
+
+void generation_sample(struct generation *generation, const struct step_result *step)
+{
+    struct error error = {0};
+    bool first = generation->state == GENERATION_PREFILL;
+    if (first)
+        enter_decode(generation, step->now);
+    generation->usage.decode_seconds = step->now - generation->began;
+    if (generation->probe > 0) {
+        sequence_advance(generation->sequence, step->evaluated);
+        take_choices(generation, step->logits);
+        return;
+    }
+    int32_t last;
+    uint32_t sampled = take_tokens(generation, step, &last);
+    uint32_t wrong = generation->drafted - (sampled - 1);
+    size_t count;
+    sequence_tokens(generation->sequence, &count);
+    sequence_take_back(generation->sequence, count - wrong);
+    sequence_advance(generation->sequence, step->evaluated - wrong);
+    if (!first)
+        count_step(generation, step, sampled);
+    generation->drafted = 0;
+    if (generation->state != GENERATION_OVER &&
+        sequence_push(generation->sequence, last, &error) != 0)
         generation_fail(generation, &error);
 }
 

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "engine/base/error.h"
+#include "engine/infer/draft.h"
 #include "engine/infer/event.h"
 #include "engine/infer/generator.h"
 #include "engine/infer/kv_disk.h"
@@ -46,6 +47,11 @@ struct generation {
     struct kv_restore *restore; /* until the sequence has its pages */
     bool looked;                /* for pages on disk */
     struct sequence *sequence;
+    int draft_mode;                   /* as in the request */
+    struct token_span_list documents; /* of the prompt */
+    struct draft *draft;              /* NULL: none; made with the sequence */
+    uint32_t drafted;                 /* drafted tokens at the end of the sequence */
+    double plain_cost, cost;          /* of its tokens decoded plainly, and of its steps */
     struct sampler *sampler;
     struct reply *reply;
     struct token_list banned; /* never sampled */
@@ -74,9 +80,33 @@ int generation_begin(struct generation *generation, struct kv_cache *cache, doub
 bool generation_is_complete(const struct generation *generation);
 /* `count` more tokens of its prompt have been evaluated. */
 void generation_read(struct generation *generation, size_t count, double now);
-/* The row of logits after its last token: samples (or takes a probe's choices), moves on. The
- * result may be OVER. */
-void generation_sample(struct generation *generation, const float *logits, double now);
+/* What it would draft now: nothing, or at most `most` tokens. */
+void generation_offer(const struct generation *generation, uint32_t most,
+                      struct draft_offer *offer);
+/* Puts the offer's first `count` tokens, or fewer, at the end of the sequence; returns how many. */
+uint32_t generation_draft(struct generation *generation, const struct draft_offer *offer,
+                          uint32_t count);
+/* Takes them back unread: the batch was not evaluated. */
+void generation_undraft(struct generation *generation);
+
+/* A step as one generation sees it. */
+struct step_result {
+    uint32_t evaluated;  /* of its tokens */
+    uint32_t rows;       /* of the head: after the last of them, or of those not drafted, and after
+                          * each drafted one */
+    const float *logits; /* [rows, vocab], or NULL: */
+    const struct backend_candidate *best; /* the best candidates, [rows, limit] */
+    const uint32_t *counts;               /* [rows] of them */
+    uint32_t limit;
+    double now;              /* seconds */
+    double cost, plain_cost; /* of the step, and of one without drafts */
+};
+
+/* How many candidates of each of its next `rows` rows are enough; 0: they are needed whole. */
+uint32_t generation_candidates(const struct generation *generation, uint32_t rows);
+/* Samples (or takes a probe's choices) as long as the drafts are right, takes the others back and
+ * moves on. The result may be OVER. */
+void generation_sample(struct generation *generation, const struct step_result *step);
 
 void generation_finish(struct generation *generation, enum stop_reason reason);
 void generation_fail(struct generation *generation, const struct error *error);

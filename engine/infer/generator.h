@@ -18,6 +18,8 @@
 #include "engine/infer/sampler.h"
 #include "engine/model/model.h"
 
+enum { DRAFT_AUTO = 0, DRAFT_OFF = -1 };
+
 struct generation_request {
     /* The whole prompt, always; borrowed during start(). When it ends with content or a reply's own
      * tokens, the reply continues them; otherwise its first word loses its leading space. */
@@ -39,6 +41,9 @@ struct generation_request {
      * evaluated, EVENT_CHOICES brings that many of the likeliest next tokens, and DONE follows
      * (STOP_LENGTH). Evaluates one token when the rest is cached. */
     uint32_t probe;
+    /* Prompt lookup, which changes the speed of a reply and nothing else: DRAFT_AUTO as many tokens
+     * at once as promise to pay, DRAFT_OFF none, 1 .. DRAFT_MAX (draft.h) always that many. */
+    int draft;
 };
 
 #define PROBE_MAX 64

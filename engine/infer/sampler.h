@@ -39,7 +39,8 @@ int32_t sampler_choose(struct sampler *sampler, const float *logits, const int32
 /* How many of a row's best candidates are enough for the same choice as from the whole row: those
  * that a step keeps, and as many more as penalties and bans can push out of their way. 0: the whole
  * row is needed, because no step before the first sum over all candidates limits their number,
- * because a penalty may raise a logit, or because they would be more than BACKEND_CANDIDATES_MAX. */
+ * because a penalty may raise a logit, or because they would be more than BACKEND_CANDIDATES_MAX.
+ */
 uint32_t sampler_candidates(struct sampler *sampler, const int32_t *history, size_t history_count,
                             size_t banned_count);
 /* The same choice as sampler_choose's, with the same randomness, from the row's `best` [count], by

@@ -34,8 +34,8 @@ int sequence_sync(struct sequence *sequence, const int32_t *tokens, size_t count
                   struct error *error);
 /* One more token, to be evaluated; errors as for sync. */
 int sequence_push(struct sequence *sequence, int32_t id, struct error *error);
-/* Up to `count` drafted tokens, to be evaluated after those that wait. Returns how many: fewer where
- * the context ends, or where they would take pages that another sequence may need at once. */
+/* Up to `count` drafted tokens, to be evaluated after those that wait. Returns how many: fewer
+ * where the context ends, or where they would take pages that another sequence may need at once. */
 uint32_t sequence_draft(struct sequence *sequence, const int32_t *ids, uint32_t count);
 /* Takes back all tokens but the first `count`, none of which has been evaluated. */
 void sequence_take_back(struct sequence *sequence, size_t count);

@@ -1,11 +1,13 @@
 #include "engine/infer/step_cost.h"
 
-#define GUESS_SLOPE  0.1   /* a row beyond the first, as a share of the first */
-#define SMOOTHING    0.125 /* the least weight of a new time */
-#define JUMP         2.0   /* a single step that took longer counts as this much longer: the machine
-                              did something else meanwhile */
-#define STALE_STEPS  128
-#define FORGET_STEPS 512 /* a time this old may have been a mishap, or of another length of context */
+#define GUESS_SLOPE 0.1   /* a row beyond the first, as a share of the first */
+#define SMOOTHING   0.125 /* the least weight of a new time */
+#define JUMP                                                                                       \
+    2.0 /* a single step that took longer counts as this much longer: the machine                  \
+           did something else meanwhile */
+#define STALE_STEPS 128
+#define FORGET_STEPS                                                                               \
+    512 /* a time this old may have been a mishap, or of another length of context */
 
 static double guess(uint32_t rows)
 {

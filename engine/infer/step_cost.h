@@ -26,8 +26,8 @@ struct step_cost {
 
 /* A step of 1 .. STEP_ROWS_MAX rows took this long; other numbers are ignored. */
 void step_cost_add(struct step_cost *cost, uint32_t rows, double seconds);
-/* What a step of so many rows (at least 1) is expected to take, in seconds; with nothing measured in
- * a unit of its own. */
+/* What a step of so many rows (at least 1) is expected to take, in seconds; with nothing measured
+ * in a unit of its own. */
 double step_cost_of(const struct step_cost *cost, uint32_t rows);
 /* True when steps of so many rows have not been made for so long that it is time for one. */
 bool step_cost_is_stale(const struct step_cost *cost, uint32_t rows);

@@ -3,8 +3,8 @@
  *
  * Tokens are added one by one; after each the index knows the longest suffix of the text that also
  * occurs earlier, and where. Adding takes constant time on average (Blumer et al., "The smallest
- * automaton recognizing the subwords of a text", 1985: at most 2n states and 3n edges), finding none
- * at all. Everything is allocated when it is made, about 108 bytes a token.
+ * automaton recognizing the subwords of a text", 1985: at most 2n states and 3n edges), finding
+ * none at all. Everything is allocated when it is made, about 108 bytes a token.
  *
  * Of several earlier places it names one in a document where there is one, otherwise the latest
  * that it has come across. Owned by one generation.

@@ -262,27 +262,86 @@ static void restore_some(struct worker *worker)
         g->state = GENERATION_WAITING;
 }
 
+/* What the head found, for rows that are taken one generation after the other. */
+struct head_result {
+    const float *logits; /* or NULL: */
+    const struct backend_candidate *best;
+    const uint32_t *counts;
+    uint32_t limit, row; /* the next one to take */
+};
+
+static struct step_result step_of(const struct worker *worker, const struct schedule *schedule,
+                                  const struct schedule_entry *entry, struct head_result *head)
+{
+    struct step_result step = {.evaluated = entry->count,
+                               .rows = entry->heads,
+                               .limit = head->limit,
+                               .now = now_seconds(),
+                               .cost = schedule->cost,
+                               .plain_cost = schedule->plain_cost};
+    if (head->logits != NULL) {
+        step.logits = head->logits + (size_t)head->row * worker->model->shape.vocab;
+    } else {
+        step.best = head->best + (size_t)head->row * head->limit;
+        step.counts = head->counts + head->row;
+    }
+    head->row += entry->heads;
+    return step;
+}
+
 /* The batch has been evaluated: its tokens count, and those with logits get their next one. */
 static void settle_batch(struct worker *worker, const struct schedule *schedule,
-                         const float *logits)
+                         struct head_result *head)
 {
-    double now = now_seconds();
-    size_t vocab = worker->model->shape.vocab;
     for (uint32_t i = 0; i < schedule->entry_count; i++) {
         const struct schedule_entry *entry = &schedule->entries[i];
         struct generation *g = entry->generation;
-        sequence_advance(g->sequence, entry->count);
-        if (g->state == GENERATION_PREFILL) {
-            generation_read(g, entry->count, now);
+        struct step_result step = step_of(worker, schedule, entry, head);
+        size_t before = sequence_done(g->sequence);
+        bool reading = g->state == GENERATION_PREFILL;
+        if (entry->heads == 0)
+            sequence_advance(g->sequence, entry->count);
+        if (reading) {
+            generation_read(g, entry->count, step.now);
             send_usage(worker, g, EVENT_PROGRESS);
         }
-        if (entry->wants_head) {
-            generation_sample(g, logits, now);
-            logits += vocab;
-            if (g->state != GENERATION_OVER)
-                send_due(worker, g, now);
-        }
+        if (entry->heads > 0)
+            generation_sample(g, &step);
+        worker->evaluated += sequence_done(g->sequence) - before;
+        if (entry->heads > 0 && g->state != GENERATION_OVER)
+            send_due(worker, g, step.now);
     }
+}
+
+/* How many candidates of each row are enough for all; 0: whole rows are needed, or all there is. */
+static uint32_t candidates_needed(const struct worker *worker, const struct schedule *schedule)
+{
+    uint32_t most = 0;
+    if (!forward_has_best(worker->forward))
+        return 0;
+    for (uint32_t i = 0; i < schedule->entry_count; i++) {
+        const struct schedule_entry *entry = &schedule->entries[i];
+        uint32_t needed =
+            entry->heads > 0 ? generation_candidates(entry->generation, entry->heads) : 1;
+        if (needed == 0)
+            return 0;
+        most = needed > most ? needed : most;
+    }
+    return most;
+}
+
+static int run_head(struct worker *worker, const struct schedule *schedule,
+                    struct head_result *head, struct error *error)
+{
+    *head = (struct head_result){0};
+    if (schedule->row_count == 0)
+        return 0;
+    head->limit = candidates_needed(worker, schedule);
+    if (head->limit == 0)
+        return forward_head(worker->forward, schedule->rows, schedule->row_count, &head->logits,
+                            error);
+    return forward_head_best(worker->forward, schedule->rows, schedule->row_count, head->limit,
+                             &head->best, &head->counts, error);
 }
 
 static void run_batch(struct worker *worker)
@@ -291,18 +350,15 @@ static void run_batch(struct worker *worker)
     if (schedule->batch.n == 0)
         return;
     struct error error = {0};
-    const float *logits = NULL;
+    struct head_result head;
     double began = now_seconds();
-    int result = forward_layers(worker->forward, &schedule->batch, &worker->interrupt, &error);
-    if (result == 0 && schedule->row_count > 0)
-        result =
-            forward_head(worker->forward, schedule->rows, schedule->row_count, &logits, &error);
-    if (result == 0) {
-        worker->evaluated += schedule->batch.n;
+    if (forward_layers(worker->forward, &schedule->batch, &worker->interrupt, &error) == 0 &&
+        run_head(worker, schedule, &head, &error) == 0) {
         scheduler_measure(worker->scheduler, now_seconds() - began);
-        settle_batch(worker, schedule, logits);
+        settle_batch(worker, schedule, &head);
         return;
     }
+    scheduler_abandon(worker->scheduler);
     for (uint32_t i = 0; error.code != ERROR_CANCELLED && i < schedule->entry_count; i++)
         generation_fail(schedule->entries[i].generation, &error);
 }
