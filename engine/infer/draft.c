@@ -9,13 +9,17 @@
 #define PRIOR_TRIES 4.0    /* how many trials the priors below are worth */
 #define FADE        0.95   /* what a trial still counts after the next one */
 
-/* How often a match of at least `length` tokens is right about the next one, before anything is
- * known of a reply; replies differ too much for more than a rough figure. */
+/* How often a match of at least `length` tokens is right about the next one, in a document and
+ * elsewhere, before anything is known of a reply. Replies differ too much for more than a rough
+ * figure. */
 static const struct level {
     size_t length;
-    double prior;
-} levels[] = {{1, 0.10}, {2, 0.25},  {3, 0.40},  {4, 0.50},  {6, 0.60},
-              {8, 0.65}, {12, 0.75}, {16, 0.80}, {24, 0.85}, {32, 0.90}};
+    double prior[2]; /* elsewhere, in a document */
+} levels[] = {
+    {1, {0.10, 0.20}},  {2, {0.25, 0.45}},  {3, {0.40, 0.65}},  {4, {0.50, 0.75}},
+    {6, {0.60, 0.85}},  {8, {0.65, 0.90}},  {12, {0.75, 0.92}}, {16, {0.80, 0.94}},
+    {24, {0.85, 0.95}}, {32, {0.90, 0.95}},
+};
 #define LEVELS (sizeof levels / sizeof levels[0])
 
 struct draft {
@@ -23,7 +27,7 @@ struct draft {
     size_t skip; /* tokens of the prompt that the index has no room for */
     struct trials {
         double right, all;
-    } trials[LEVELS];
+    } trials[2][LEVELS]; /* likewise */
 };
 
 struct draft *draft_create(size_t capacity)
@@ -63,11 +67,12 @@ static size_t level_of(size_t length)
 }
 
 /* That a match of `length` tokens tells the next one. */
-static double chance_of(const struct draft *draft, size_t length)
+static double chance_of(const struct draft *draft, bool document, size_t length)
 {
     size_t level = level_of(length);
-    const struct trials *trials = &draft->trials[level];
-    return (trials->right + PRIOR_TRIES * levels[level].prior) / (trials->all + PRIOR_TRIES);
+    const struct trials *trials = &draft->trials[document][level];
+    double prior = levels[level].prior[document];
+    return (trials->right + PRIOR_TRIES * prior) / (trials->all + PRIOR_TRIES);
 }
 
 void draft_keep(struct draft *draft, int32_t id)
@@ -76,7 +81,7 @@ void draft_keep(struct draft *draft, int32_t id)
     const int32_t *tokens = suffix_index_tokens(draft->index, &count);
     struct suffix_match match = suffix_index_match(draft->index);
     if (match.length > 0) {
-        struct trials *trials = &draft->trials[level_of(match.length)];
+        struct trials *trials = &draft->trials[match.document][level_of(match.length)];
         trials->right = trials->right * FADE + (tokens[match.end] == id);
         trials->all = trials->all * FADE + 1;
     }
@@ -93,7 +98,7 @@ void draft_propose(const struct draft *draft, uint32_t most, struct draft_offer 
     for (uint32_t i = 0; i < offer->count; i++) {
         size_t at = match.end + i; /* beyond the text: a draft that repeats itself */
         offer->ids[i] = at < count ? tokens[at] : offer->ids[at - count];
-        chance *= chance_of(draft, match.length + i);
+        chance *= chance_of(draft, match.document, match.length + i);
         offer->chance[i] = chance;
     }
 }

@@ -15,11 +15,13 @@ struct backend {
     struct backend_shape shape;
     struct toy_control control;
     uint64_t page_bytes;
-    uint32_t logit_first;
+    uint32_t logit_first, logit_few;
     uint64_t *pool; /* [layers][pages][KV_PAGE_TOKENS] */
     uint32_t pages;
     struct backend_buffer *buffers;
-    float *logits; /* [max_head_rows, vocab] */
+    float *logits;                           /* [max_head_rows, vocab] */
+    struct backend_candidate *sorted, *best; /* [vocab]; [max_head_rows, BACKEND_CANDIDATES_MAX] */
+    uint32_t *counts;                        /* [max_head_rows] */
 };
 
 static uint64_t mix(uint64_t a, uint64_t b)
@@ -58,6 +60,9 @@ static void toy_close(struct backend *b)
     }
     free(b->pool);
     free(b->logits);
+    free(b->sorted);
+    free(b->best);
+    free(b->counts);
     free(b);
 }
 
@@ -218,7 +223,7 @@ static void expand(const struct backend *b, uint64_t x, float *logits)
 {
     for (uint32_t id = 0; id < b->shape.vocab; id++) {
         logits[id] = (float)(mix(x, id) >> 40) * 0x1p-20f;
-        if (id < b->logit_first)
+        if (id < b->logit_first || (b->logit_few > 0 && id >= b->logit_first + b->logit_few))
             logits[id] -= 100;
     }
 }
@@ -231,6 +236,36 @@ static int toy_head(struct backend *b, const uint32_t *rows, uint32_t count,
     for (uint32_t i = 0; i < count; i++)
         expand(b, x->values[rows[i]], b->logits + (size_t)i * b->shape.vocab);
     *logits = b->logits;
+    atomic_fetch_add(&b->control.heads, 1);
+    return toy_step(b);
+}
+
+static int by_logit(const void *a, const void *b)
+{
+    const struct backend_candidate *x = a, *y = b;
+    if (x->logit != y->logit)
+        return x->logit > y->logit ? -1 : 1;
+    return x->id < y->id ? -1 : 1;
+}
+
+static int toy_head_best(struct backend *b, const uint32_t *rows, uint32_t count, uint32_t limit,
+                         const struct backend_buffer *x, const struct backend_candidate **best,
+                         const uint32_t **counts)
+{
+    uint32_t vocab = b->shape.vocab, some = limit < vocab ? limit : vocab;
+    if (count > b->shape.max_head_rows || limit == 0 || limit > BACKEND_CANDIDATES_MAX)
+        return -1;
+    for (uint32_t i = 0; i < count; i++) {
+        expand(b, x->values[rows[i]], b->logits);
+        for (uint32_t id = 0; id < vocab; id++)
+            b->sorted[id] = (struct backend_candidate){(int32_t)id, b->logits[id]};
+        qsort(b->sorted, vocab, sizeof *b->sorted, by_logit);
+        memcpy(b->best + (size_t)i * limit, b->sorted, some * sizeof *b->best);
+        b->counts[i] = some;
+    }
+    *best = b->best;
+    *counts = b->counts;
+    atomic_fetch_add(&b->control.bests, 1);
     return toy_step(b);
 }
 
@@ -240,27 +275,18 @@ static const char *toy_last_error(const struct backend *b)
     return "the toy broke";
 }
 
-static const struct backend_ops toy_ops = {
-    .abi = BACKEND_ABI,
-    .name = "toy",
-    .close = toy_close,
-    .describe = toy_describe,
-    .kv_page_bytes = toy_page_bytes,
-    .kv_create = toy_kv_create,
-    .kv_copy_page = toy_copy_page,
-    .kv_format = toy_kv_format,
-    .kv_export_page = toy_export_page,
-    .kv_import_page = toy_import_page,
-    .buffer_create = toy_buffer_create,
-    .embed = toy_embed,
-    .norm_qkv = toy_norm_qkv,
-    .rope_append = toy_rope_append,
-    .attend = toy_attend,
-    .project_add = toy_project_add,
-    .norm_gate_up = toy_norm_gate_up,
-    .head = toy_head,
-    .last_error = toy_last_error,
-};
+/* What both tables have. */
+#define TOY_STEPS                                                                                  \
+    .abi = BACKEND_ABI, .name = "toy", .close = toy_close, .describe = toy_describe,               \
+    .kv_page_bytes = toy_page_bytes, .kv_create = toy_kv_create, .kv_copy_page = toy_copy_page,    \
+    .kv_format = toy_kv_format, .kv_export_page = toy_export_page,                                 \
+    .kv_import_page = toy_import_page, .buffer_create = toy_buffer_create, .embed = toy_embed,     \
+    .norm_qkv = toy_norm_qkv, .rope_append = toy_rope_append, .attend = toy_attend,                \
+    .project_add = toy_project_add, .norm_gate_up = toy_norm_gate_up, .head = toy_head,            \
+    .last_error = toy_last_error
+
+static const struct backend_ops toy_ops = {TOY_STEPS};
+static const struct backend_ops toy_best_ops = {TOY_STEPS, .head_best = toy_head_best};
 
 static uint32_t or_else(uint32_t value, uint32_t otherwise)
 {
@@ -271,7 +297,7 @@ struct model *toy_model(const struct toy_options *options)
 {
     struct model *model = xcalloc(1, sizeof *model);
     struct backend *backend = xcalloc(1, sizeof *backend);
-    model->ops = &toy_ops;
+    model->ops = options->head_best ? &toy_best_ops : &toy_ops;
     model->backend = backend;
     model->directory = xstrdup("models/toy/");
     model->context = or_else(options->context, 512);
@@ -296,8 +322,13 @@ struct model *toy_model(const struct toy_options *options)
     model->config.eos_id = -1;
     backend->shape = model->shape;
     backend->logit_first = options->logit_first;
+    backend->logit_few = options->logit_few;
     backend->logits =
         xcalloc((size_t)model->shape.max_head_rows * model->shape.vocab, sizeof *backend->logits);
+    backend->sorted = xcalloc(model->shape.vocab, sizeof *backend->sorted);
+    backend->best =
+        xcalloc((size_t)model->shape.max_head_rows * BACKEND_CANDIDATES_MAX, sizeof *backend->best);
+    backend->counts = xcalloc(model->shape.max_head_rows, sizeof *backend->counts);
     return model;
 }
 

@@ -19,6 +19,8 @@ struct toy_options {
     uint64_t page_bytes;                                   /* what it says a page takes; 0: 1024 */
     const char *tokenizer;                                 /* directory, or NULL: none */
     uint32_t logit_first; /* ids below this never get the best logit */
+    uint32_t logit_few;   /* > 0: nor do those from logit_first + this on, so that replies repeat */
+    bool head_best;       /* offers that step */
 };
 
 /* What a test sees and sets while the model runs. */
@@ -29,6 +31,8 @@ struct toy_control {
     atomic_uint widest;    /* the largest batch so far */
     atomic_uint copies;    /* pages copied so far */
     atomic_uint imports;   /* pages imported so far */
+    atomic_uint heads;     /* heads computed so far, whole */
+    atomic_uint bests;     /* and as the best candidates only */
 };
 
 /* The model owns the backend; free it with model_close or toy_model_free. */
