@@ -202,20 +202,24 @@ static void what_is_kept_on_disk_is_right(void **state)
     (void)state;
     char directory[] = "/tmp/airo-draft-XXXXXX";
     assert_non_null(mkdtemp(directory));
-    struct kv_disk_options disk = {.directory = directory, .cap_bytes = 1 << 24};
+    struct kv_disk_options disk = {
+        .directory = directory, .cap_bytes = 1 << 24, .read_bytes_s = 1e12};
     struct token_list history = {0};
     uint32_t random = 9;
-    for (int turn = 0; turn < 4; turn++) {
-        struct toy_options options = {.context = 1024,
+    for (int turn = 0; turn < 3; turn++) {
+        struct toy_options options = {.context = 2048,
                                       .logit_few = 2,
                                       .layers = 1,
                                       .tokenizer = VAQUITA,
                                       .logit_first = FIRST};
-        struct session session = session_of_disk(toy_model(&options), &disk);
-        struct generation_request request = greedy(90);
+        struct model *model = toy_model(&options);
+        free(model->directory);
+        model->directory = xstrdup(VAQUITA); /* a weight file to tell the model by */
+        struct session session = session_of_disk(model, &disk);
+        struct generation_request request = greedy(300);
         request.draft = DRAFT_MAX;
         segment_add_tokens(&request.segments, PART_HISTORY, -1, history.ids, history.count);
-        add_words(&request, 40, 2, &random);
+        add_words(&request, 120, 2, &random);
         history.count = 0;
         segment_tokenize(&request.segments, session.model->tokenizer, &history, NULL);
         struct result *result = start(&session, &request);

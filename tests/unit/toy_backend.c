@@ -19,9 +19,9 @@ struct backend {
     uint64_t *pool; /* [layers][pages][KV_PAGE_TOKENS] */
     uint32_t pages;
     struct backend_buffer *buffers;
-    float *logits;                           /* [max_head_rows, vocab] */
-    struct backend_candidate *sorted, *best; /* [vocab]; [max_head_rows, BACKEND_CANDIDATES_MAX] */
-    uint32_t *counts;                        /* [max_head_rows] */
+    float *logits;                  /* [max_head_rows, vocab] */
+    struct backend_candidate *best; /* [max_head_rows, BACKEND_CANDIDATES_MAX] */
+    uint32_t *counts;               /* [max_head_rows] */
 };
 
 static uint64_t mix(uint64_t a, uint64_t b)
@@ -60,7 +60,6 @@ static void toy_close(struct backend *b)
     }
     free(b->pool);
     free(b->logits);
-    free(b->sorted);
     free(b->best);
     free(b->counts);
     free(b);
@@ -240,28 +239,32 @@ static int toy_head(struct backend *b, const uint32_t *rows, uint32_t count,
     return toy_step(b);
 }
 
-static int by_logit(const void *a, const void *b)
+/* Inserts one into the best [have], sorted, of which at most `limit` are kept. */
+static uint32_t keep(struct backend_candidate *best, uint32_t have, uint32_t limit,
+                     struct backend_candidate one)
 {
-    const struct backend_candidate *x = a, *y = b;
-    if (x->logit != y->logit)
-        return x->logit > y->logit ? -1 : 1;
-    return x->id < y->id ? -1 : 1;
+    uint32_t at = have;
+    if (have == limit && best[have - 1].logit >= one.logit)
+        return have;
+    have -= have == limit;
+    for (at = have; at > 0 && best[at - 1].logit < one.logit; at--)
+        best[at] = best[at - 1];
+    best[at] = one;
+    return have + 1;
 }
 
 static int toy_head_best(struct backend *b, const uint32_t *rows, uint32_t count, uint32_t limit,
                          const struct backend_buffer *x, const struct backend_candidate **best,
                          const uint32_t **counts)
 {
-    uint32_t vocab = b->shape.vocab, some = limit < vocab ? limit : vocab;
     if (count > b->shape.max_head_rows || limit == 0 || limit > BACKEND_CANDIDATES_MAX)
         return -1;
     for (uint32_t i = 0; i < count; i++) {
         expand(b, x->values[rows[i]], b->logits);
-        for (uint32_t id = 0; id < vocab; id++)
-            b->sorted[id] = (struct backend_candidate){(int32_t)id, b->logits[id]};
-        qsort(b->sorted, vocab, sizeof *b->sorted, by_logit);
-        memcpy(b->best + (size_t)i * limit, b->sorted, some * sizeof *b->best);
-        b->counts[i] = some;
+        b->counts[i] = 0;
+        for (uint32_t id = 0; id < b->shape.vocab; id++)
+            b->counts[i] = keep(b->best + (size_t)i * limit, b->counts[i], limit,
+                                (struct backend_candidate){(int32_t)id, b->logits[id]});
     }
     *best = b->best;
     *counts = b->counts;
@@ -325,7 +328,6 @@ struct model *toy_model(const struct toy_options *options)
     backend->logit_few = options->logit_few;
     backend->logits =
         xcalloc((size_t)model->shape.max_head_rows * model->shape.vocab, sizeof *backend->logits);
-    backend->sorted = xcalloc(model->shape.vocab, sizeof *backend->sorted);
     backend->best =
         xcalloc((size_t)model->shape.max_head_rows * BACKEND_CANDIDATES_MAX, sizeof *backend->best);
     backend->counts = xcalloc(model->shape.max_head_rows, sizeof *backend->counts);
