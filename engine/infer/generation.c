@@ -308,9 +308,9 @@ void generation_offer(const struct generation *generation, uint32_t most, struct
 }
 
 uint32_t generation_draft(struct generation *generation, const struct draft_offer *offer,
-                          uint32_t count)
+                          uint32_t count, uint32_t leave)
 {
-    generation->drafted = sequence_draft(generation->sequence, offer->ids, count);
+    generation->drafted = sequence_draft(generation->sequence, offer->ids, count, leave);
     return generation->drafted;
 }
 

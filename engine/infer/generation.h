@@ -83,9 +83,10 @@ void generation_read(struct generation *generation, size_t count, double now);
 /* What it would draft now: nothing, or at most `most` tokens. */
 void generation_offer(const struct generation *generation, uint32_t most,
                       struct draft_offer *offer);
-/* Puts the offer's first `count` tokens, or fewer, at the end of the sequence; returns how many. */
+/* Puts the offer's first `count` tokens, or fewer, at the end of the sequence; returns how many.
+ * They take none of the last `leave` pages. */
 uint32_t generation_draft(struct generation *generation, const struct draft_offer *offer,
-                          uint32_t count);
+                          uint32_t count, uint32_t leave);
 /* Takes them back unread: the batch was not evaluated. */
 void generation_undraft(struct generation *generation);
 

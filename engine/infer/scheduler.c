@@ -177,7 +177,8 @@ static void add_decode(struct scheduler *s, struct generation *generations, uint
     choose_drafts(s, replies, limit - replies, reading);
     for (uint32_t i = 0; i < replies; i++) {
         struct generation *g = schedule->entries[i].generation;
-        uint32_t drafted = generation_draft(g, &s->offers[i], s->drafts[i]);
+        /* Each reply may need a page for its next token while other drafts still hold theirs. */
+        uint32_t drafted = generation_draft(g, &s->offers[i], s->drafts[i], replies + 1);
         add_rows(s, g, 1 + drafted, 1 + drafted);
     }
     if (reading)

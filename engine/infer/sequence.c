@@ -5,10 +5,6 @@
 
 #include "engine/base/alloc.h"
 
-/* Drafts leave so many pages to be had: more than replies in a batch, each of which may need one
- * for its next token while the drafts of others still hold theirs. */
-#define DRAFT_SPARE_PAGES 32
-
 struct sequence {
     struct kv_cache *cache;
     uint32_t context;
@@ -195,15 +191,15 @@ int sequence_push(struct sequence *sequence, int32_t id, struct error *error)
     return -1;
 }
 
-uint32_t sequence_draft(struct sequence *sequence, const int32_t *ids, uint32_t count)
+uint32_t sequence_draft(struct sequence *sequence, const int32_t *ids, uint32_t count,
+                        uint32_t leave)
 {
     size_t room = sequence->context - sequence->count;
     if (count > room)
         count = (uint32_t)room;
     while (sequence->page_count < kv_pages_for(sequence->count + count)) {
-        uint32_t page = kv_cache_spare(sequence->cache) > DRAFT_SPARE_PAGES
-                            ? kv_cache_take(sequence->cache)
-                            : KV_NO_PAGE;
+        uint32_t page =
+            kv_cache_spare(sequence->cache) > leave ? kv_cache_take(sequence->cache) : KV_NO_PAGE;
         if (page == KV_NO_PAGE) {
             count = (uint32_t)(sequence->page_count * KV_PAGE_TOKENS - sequence->count);
             break;

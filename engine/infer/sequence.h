@@ -35,8 +35,10 @@ int sequence_sync(struct sequence *sequence, const int32_t *tokens, size_t count
 /* One more token, to be evaluated; errors as for sync. */
 int sequence_push(struct sequence *sequence, int32_t id, struct error *error);
 /* Up to `count` drafted tokens, to be evaluated after those that wait. Returns how many: fewer
- * where the context ends, or where they would take pages that another sequence may need at once. */
-uint32_t sequence_draft(struct sequence *sequence, const int32_t *ids, uint32_t count);
+ * where the context ends, or where they would take one of the last `leave` pages that can be had.
+ */
+uint32_t sequence_draft(struct sequence *sequence, const int32_t *ids, uint32_t count,
+                        uint32_t leave);
 /* Takes back all tokens but the first `count`, none of which has been evaluated. */
 void sequence_take_back(struct sequence *sequence, size_t count);
 /* `count` more tokens have been evaluated: pages that became full are published. */

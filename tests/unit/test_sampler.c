@@ -318,6 +318,140 @@ static void large_vocabulary_top_k(void **state)
     free(sorted);
 }
 
+/* --- from the best candidates ----------------------------------------------------------------- */
+
+#define MEDIUM 150
+
+static uint32_t roll(uint32_t *random, uint32_t sides)
+{
+    *random = *random * 1664525u + 1013904223u;
+    return (*random >> 8) % sides;
+}
+
+/* Any settings that make sense, and some that do not. */
+static struct sampling random_sampling(uint32_t *random)
+{
+    struct sampling s = neutral();
+    s.temperature = roll(random, 3) == 0 ? 0 : (float)(1 + roll(random, 30)) / 10;
+    s.top_k = roll(random, 6) == 0 ? 0 : 1 + roll(random, 60);
+    s.top_p = roll(random, 2) == 0 ? 1 : (float)(1 + roll(random, 99)) / 100;
+    s.min_p = roll(random, 2) == 0 ? 0 : (float)roll(random, 50) / 100;
+    s.typical_p = roll(random, 3) > 0 ? 1 : (float)(1 + roll(random, 99)) / 100;
+    s.repeat_penalty = roll(random, 2) == 0 ? 1 : 0.8f + (float)roll(random, 12) / 10;
+    s.repeat_last = roll(random, 2) == 0 ? 0 : roll(random, 40);
+    s.frequency_penalty = roll(random, 3) > 0 ? 0 : (float)roll(random, 20) / 10 - 0.3f;
+    s.presence_penalty = roll(random, 3) > 0 ? 0 : (float)roll(random, 20) / 10 - 0.3f;
+    s.seed = 1 + roll(random, 1000000);
+    return s;
+}
+
+/* Few different values, so that there are ties, both signs and some that are not finite. */
+static void random_row(uint32_t *random, float *row)
+{
+    uint32_t values = 2 + roll(random, 200);
+    for (int i = 0; i < MEDIUM; i++) {
+        row[i] = ((float)roll(random, values) - (float)values / 3) / 8;
+        if (roll(random, 40) == 0)
+            row[i] = roll(random, 2) == 0 ? NAN : -INFINITY;
+    }
+}
+
+static int by_logit(const void *a, const void *b)
+{
+    const struct backend_candidate *x = a, *y = b;
+    if (x->logit != y->logit)
+        return x->logit > y->logit ? -1 : 1;
+    return x->id < y->id ? -1 : 1;
+}
+
+/* What head_best gives. */
+static uint32_t best_of(const float *row, uint32_t limit, struct backend_candidate *best)
+{
+    uint32_t count = 0;
+    for (int32_t id = 0; id < MEDIUM; id++)
+        if (isfinite(row[id]))
+            best[count++] = (struct backend_candidate){id, row[id]};
+    qsort(best, count, sizeof *best, by_logit);
+    return count < limit ? count : limit;
+}
+
+/* A few tokens in a row from the same two samplers, so that the random numbers stay the same too.
+ * Returns whether the list was enough. */
+static bool check_candidates(uint32_t *random)
+{
+    struct sampling sampling = random_sampling(random);
+    struct sampler *whole = sampler_create(&sampling, MEDIUM);
+    struct sampler *listed = sampler_create(&sampling, MEDIUM);
+    struct backend_candidate best[MEDIUM];
+    int32_t history[80], banned[10];
+    size_t count = roll(random, 60), banned_count = roll(random, 10);
+    uint32_t words = 1 + roll(random, MEDIUM + 20), needed = 0;
+    for (size_t i = 0; i < count; i++)
+        history[i] = (int32_t)roll(random, words) - 1;
+    for (size_t i = 0; i < banned_count; i++)
+        banned[i] = (int32_t)roll(random, MEDIUM + 5) - 2;
+    for (int step = 0; step < 6; step++) {
+        float row[MEDIUM];
+        random_row(random, row);
+        needed = sampler_candidates(listed, history, count, banned_count);
+        if (needed == 0)
+            break;
+        uint32_t limit = needed + roll(random, 2) * roll(random, 30);
+        uint32_t some = best_of(row, limit, best);
+        int32_t id = sampler_choose(whole, row, history, count, banned, banned_count);
+        assert_int_equal(
+            sampler_choose_best(listed, best, some, history, count, banned, banned_count), id);
+        history[count++] = id;
+    }
+    sampler_free(whole);
+    sampler_free(listed);
+    return needed > 0;
+}
+
+static void best_candidates_choose_the_same(void **state)
+{
+    (void)state;
+    uint32_t random = 99, enough = 0;
+    for (int i = 0; i < 20000; i++)
+        enough += check_candidates(&random);
+    assert_in_range(enough, 5000, 15000);
+}
+
+static uint32_t needed_by(struct sampling sampling, size_t history_count, size_t banned_count)
+{
+    int32_t history[3000];
+    for (size_t i = 0; i < history_count; i++)
+        history[i] = (int32_t)(i / 2); /* each twice */
+    struct sampler *sampler = sampler_create(&sampling, 5000);
+    uint32_t needed = sampler_candidates(sampler, history, history_count, banned_count);
+    sampler_free(sampler);
+    return needed;
+}
+
+static void candidates_are_counted(void **state)
+{
+    (void)state;
+    struct sampling s = neutral();
+    assert_int_equal(needed_by(s, 100, 3), 0); /* no step limits them */
+    s.top_k = 40;
+    assert_int_equal(needed_by(s, 100, 3), 43);
+    s.temperature = 0;
+    assert_int_equal(needed_by(s, 100, 3), 4);
+    s.presence_penalty = 0.1f;
+    assert_int_equal(needed_by(s, 100, 3), 54);
+    s.repeat_last = 20;
+    assert_int_equal(needed_by(s, 100, 3), 14);
+    assert_int_equal(needed_by(s, 0, 0), 1);
+    s.repeat_last = 0;
+    assert_int_equal(needed_by(s, 2000, 23), 1024);
+    assert_int_equal(needed_by(s, 2000, 24), 0);
+    s.presence_penalty = -0.1f;
+    assert_int_equal(needed_by(s, 100, 3), 0); /* may raise what is not among the best */
+    s = neutral();
+    s.top_k = 2000;
+    assert_int_equal(needed_by(s, 0, 0), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -333,6 +467,8 @@ int main(void)
         cmocka_unit_test(non_finite_never_wins),
         cmocka_unit_test(seed_decides),
         cmocka_unit_test(large_vocabulary_top_k),
+        cmocka_unit_test(best_candidates_choose_the_same),
+        cmocka_unit_test(candidates_are_counted),
     };
     return cmocka_run_group_tests_name("sampler", tests, NULL, NULL);
 }

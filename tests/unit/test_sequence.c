@@ -307,6 +307,87 @@ static void cancelled_forward_can_be_run_again(void **state)
     bench_close(&bench);
 }
 
+/* Evaluates all tokens of the sequence without saying so. */
+static void evaluate_drafts(struct bench *bench, const struct sequence *sequence)
+{
+    size_t count, done = sequence_done(sequence);
+    const int32_t *tokens = sequence_tokens(sequence, &count);
+    uint32_t positions[64], sequences[64] = {0}, n = (uint32_t)(count - done);
+    const uint32_t *pages = sequence_pages(sequence, NULL);
+    for (uint32_t i = 0; i < n; i++)
+        positions[i] = (uint32_t)done + i;
+    struct backend_batch batch = {n, tokens + done, positions, sequences, &pages, 1};
+    assert_int_equal(forward_layers(bench->forward, &batch, NULL, NULL), 0);
+}
+
+/* At each place around the border of a page, with each number of drafts kept: the others are found
+ * by nobody, hold no page, and what goes on from there is right. */
+static void drafts_leave_nothing_behind(void **state)
+{
+    (void)state;
+    int32_t tokens[200], draft[7] = {11, 22, 33, 44, 55, 66, 77};
+    fill(tokens, 200, 5);
+    for (uint32_t at = 58; at < 68; at++) {
+        for (uint32_t kept = 0; kept <= 7; kept++) {
+            struct bench bench = bench_open(80);
+            struct sequence *sequence = sequence_create(bench.cache, 300);
+            assert_int_equal(sequence_sync(sequence, tokens, at, NULL, NULL), 0);
+            evaluate(&bench, sequence, 64);
+            assert_int_equal(sequence_push(sequence, tokens[at], NULL), 0);
+            assert_int_equal(sequence_draft(sequence, draft, 7, 2), 7);
+            evaluate_drafts(&bench, sequence);
+            sequence_take_back(sequence, at + 1 + kept);
+            sequence_advance(sequence, 1 + kept);
+            assert_int_equal(sequence_done(sequence), at + 1 + kept);
+            assert_int_equal(held(&bench), kv_pages_for(at + 1 + kept));
+
+            /* Another one with all of the drafts finds those that were kept, once they are left. */
+            int32_t wanted[200];
+            size_t count = at + 1;
+            memcpy(wanted, tokens, sizeof wanted);
+            memcpy(wanted + count, draft, sizeof draft);
+            struct sequence *next = sequence_create(bench.cache, 300);
+            size_t reused, whole = (at + 1 + kept) / KV_PAGE_TOKENS * KV_PAGE_TOKENS;
+            assert_int_equal(sequence_sync(next, wanted, count + 7 + 10, &reused, NULL), 0);
+            assert_int_equal(reused, whole);
+            sequence_free(next);
+            sequence_push(sequence, 99, NULL);
+            evaluate(&bench, sequence, 1);
+            sequence_free(sequence);
+            next = sequence_create(bench.cache, 300);
+            sync_and_check(&bench, next, wanted, count + 7 + 10, count + kept);
+            sequence_free(next);
+            bench_close(&bench);
+        }
+    }
+}
+
+/* Neither past the context nor into the last pages of the pool. */
+static void drafts_know_their_bounds(void **state)
+{
+    (void)state;
+    int32_t tokens[200], draft[7] = {1, 2, 3, 4, 5, 6, 7};
+    fill(tokens, 200, 6);
+    struct bench bench = bench_open(80);
+    struct sequence *sequence = sequence_create(bench.cache, 64);
+    assert_int_equal(sequence_sync(sequence, tokens, 60, NULL, NULL), 0);
+    assert_int_equal(sequence_draft(sequence, draft, 7, 2), 4);
+    sequence_take_back(sequence, 60);
+    assert_int_equal(held(&bench), 2);
+    sequence_free(sequence);
+    sequence = sequence_create(bench.cache, 300);
+    assert_int_equal(sequence_sync(sequence, tokens, 60, NULL, NULL), 0);
+    assert_int_equal(sequence_draft(sequence, draft, 7, 78), 4); /* 78 are left */
+    assert_int_equal(held(&bench), 2);
+    sequence_take_back(sequence, 60);
+    assert_int_equal(sequence_draft(sequence, draft, 7, 77), 7);
+    assert_int_equal(held(&bench), 3);
+    sequence_take_back(sequence, 60);
+    assert_int_equal(held(&bench), 2);
+    sequence_free(sequence);
+    bench_close(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -319,6 +400,8 @@ int main(void)
         cmocka_unit_test(scores_every_position),
         cmocka_unit_test(log_softmax_is_normalised),
         cmocka_unit_test(cancelled_forward_can_be_run_again),
+        cmocka_unit_test(drafts_leave_nothing_behind),
+        cmocka_unit_test(drafts_know_their_bounds),
     };
     return cmocka_run_group_tests_name("sequence", tests, NULL, NULL);
 }
