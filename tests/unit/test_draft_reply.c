@@ -369,6 +369,7 @@ static void drafts_do_not_bend_the_distribution(void **state)
             fail_msg("outcome %d: %d times, expected %.1f", i, counts[i], expected);
     }
     assert_true(accepted > DRAWS / 8 && drafted > 2 * accepted);
+    assert_true(drafted <= DRAWS); /* of three tokens one is drafted at most */
     token_list_free(&prompt);
     session_close(&session);
 }
@@ -440,6 +441,17 @@ static double engine_step(struct engine *engine, double slope)
     else
         sequence_advance(engine->generation->sequence, entry->count);
     return decoding ? seconds : 0;
+}
+
+/* Rows after drafted tokens may see one more word each that a penalty pushes down. */
+static void candidates_allow_for_drafts(void **state)
+{
+    (void)state;
+    struct engine engine = engine_open(2, 5);
+    uint32_t one = generation_candidates(engine.generation, 1);
+    assert_int_equal(one, 40 + engine.generation->banned.count);
+    assert_int_equal(generation_candidates(engine.generation, 8), one + 7);
+    engine_close(&engine);
 }
 
 /* How many times as fast as plainly the reply is, by the invented clock. */
@@ -520,6 +532,7 @@ int main(void)
         cmocka_unit_test(cancels_leave_nothing_wrong),
         cmocka_unit_test(a_full_pool_is_no_trouble),
         cmocka_unit_test(drafts_do_not_bend_the_distribution),
+        cmocka_unit_test(candidates_allow_for_drafts),
         cmocka_unit_test(drafts_are_made_where_they_pay),
         cmocka_unit_test(vaquita_quotes_in_fewer_steps),
     };

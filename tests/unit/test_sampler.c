@@ -417,6 +417,20 @@ static void best_candidates_choose_the_same(void **state)
     assert_in_range(enough, 5000, 15000);
 }
 
+/* A penalty makes two equal: the lowest id wins, in whatever order they are listed. */
+static void best_candidates_break_ties_by_id(void **state)
+{
+    (void)state;
+    static const struct backend_candidate best[] = {{7, 2}, {2, 1}, {9, 1}};
+    static const int32_t history[] = {7};
+    struct sampling sampling = neutral();
+    sampling.temperature = 0;
+    sampling.presence_penalty = 1;
+    struct sampler *sampler = sampler_create(&sampling, VOCAB);
+    assert_int_equal(sampler_choose_best(sampler, best, 3, history, 1, NULL, 0), 2);
+    sampler_free(sampler);
+}
+
 static uint32_t needed_by(struct sampling sampling, size_t history_count, size_t banned_count)
 {
     int32_t history[3000];
@@ -468,6 +482,7 @@ int main(void)
         cmocka_unit_test(seed_decides),
         cmocka_unit_test(large_vocabulary_top_k),
         cmocka_unit_test(best_candidates_choose_the_same),
+        cmocka_unit_test(best_candidates_break_ties_by_id),
         cmocka_unit_test(candidates_are_counted),
     };
     return cmocka_run_group_tests_name("sampler", tests, NULL, NULL);
