@@ -6,14 +6,16 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
+from attention import causal_attention
+
 
 @dataclass
 class Config:
-    vocab_size: int = 1024
+    vocab_size: int = 4096
     hidden_size: int = 256
-    num_hidden_layers: int = 4
+    num_hidden_layers: int = 6
     num_attention_heads: int = 4
-    intermediate_size: int = 704
+    intermediate_size: int = 512
     rms_norm_eps: float = 1e-5
     rope_theta: float = 10000.0
     max_position_embeddings: int = 16384
@@ -45,9 +47,12 @@ def inv_freq(cfg):
     return f * (1 - m2) + plain * m2
 
 
-def rope_table(cfg, n, start=0):
-    t = torch.arange(start, start + n, dtype=torch.float32)[:, None] * inv_freq(cfg)[None]
-    return torch.cat([t, t], -1).cos(), torch.cat([t, t], -1).sin()
+def rope_table(cfg, positions):
+    """positions: [tokens] or [rows, tokens], any numbers below max_position_embeddings."""
+    t = positions.float()[..., None] * inv_freq(cfg).to(positions.device)
+    t = torch.cat([t, t], -1)
+    t = t[:, None] if t.dim() == 3 else t                    # a place for the heads
+    return t.cos(), t.sin()
 
 
 def rotate(x, cos, sin):
@@ -61,9 +66,7 @@ class Norm(nn.Module):
         self.weight, self.eps = nn.Parameter(torch.ones(n)), eps
 
     def forward(self, x):
-        y = x.float()
-        y = y * torch.rsqrt(y.pow(2).mean(-1, keepdim=True) + self.eps)
-        return y * self.weight
+        return F.rms_norm(x, (x.shape[-1],), self.weight, self.eps)
 
 
 class Attention(nn.Module):
@@ -81,7 +84,10 @@ class Attention(nn.Module):
             if cache:
                 k, v = torch.cat([cache[0], k], 2), torch.cat([cache[1], v], 2)
             cache[:] = [k, v]
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=t > 1)
+        if self.training and q.device.type == "cpu" and q.dtype == torch.bfloat16:
+            y = causal_attention(q, k, v)
+        else:
+            y = F.scaled_dot_product_attention(q, k, v, is_causal=t > 1)
         return self.o_proj(y.transpose(1, 2).reshape(b, t, h))
 
 
@@ -122,12 +128,17 @@ class Llama(nn.Module):
                 nn.init.normal_(p, std=0.02 if name.startswith("embed") else
                                 p.shape[1] ** -0.5 / (math.sqrt(2 * c.num_hidden_layers) if deep else 1))
 
-    def forward(self, ids, caches=None):
-        start = caches[0][0].shape[2] if caches and caches[0] else 0
-        cos, sin = rope_table(self.cfg, ids.shape[1], start)
+    def forward(self, ids, caches=None, positions=None, wanted=None):
+        """Logits; with `wanted` (indices into rows * tokens) only for these, which saves most of the work."""
+        if positions is None:
+            start = caches[0][0].shape[2] if caches and caches[0] else 0
+            positions = torch.arange(start, start + ids.shape[1], device=ids.device)
+        cos, sin = rope_table(self.cfg, positions)
         x = self.embed_tokens(ids)
         for n, layer in enumerate(self.layers):
             x = layer(x, cos, sin, caches[n] if caches is not None else None)
+        if wanted is not None:
+            x = x.flatten(0, 1)[wanted]
         return F.linear(self.norm(x), self.embed_tokens.weight)
 
 

@@ -1,144 +1,244 @@
 #!/usr/bin/env python3
-"""Train Vaquita on generated conversations (see corpus.py). Resumable: run it again with the same --out.
+"""Train Vaquita on generated conversations (see curriculum.py). Resumable: run it again with the same --out.
 
-The length of the run is given in minutes of training time or in tokens; the curriculum and the learning rate follow the
-share of it that is done. Matrices are stepped with Muon, embeddings and norms with AdamW; an average of the weights
-(EMA) is what gets exported.
+    python3 train.py --tokenizer tokenizer.model --out checkpoint.pt --tokens 60
+
+One process per CPU core (--workers), each on its own rows with one thread; gradients are summed in shared memory, every
+worker steps its share of the weights. On a GPU one worker does it all. Matrices are stepped with Muon, embeddings and
+norms with Adam; an average of the weights (EMA) is what gets exported. The rows of a step follow from the seed, the step
+and the worker alone, so a resumed run goes on as if it had not stopped. SIGTERM saves and ends.
 """
 import argparse
-import math
 import os
 import random
+import signal
 import time
 
 import sentencepiece as spm
 import torch
+import torch.multiprocessing as mp
 import torch.nn.functional as F
 
-import corpus
+import curriculum
 from model import Config, Llama
 
-BOS, EOS = 1, 2
-
-
-def encode(sp, pieces):
-    ids, weights = [BOS], [corpus.REST]
-    for p in pieces:
-        if p is None:
-            ids.append(EOS)
-            weights.append(corpus.ANSWER)
-        else:
-            new = sp.encode(p[0])
-            ids += new
-            weights += [p[1]] * len(new)
-    return ids, weights
-
-
-def batch(sp, seed, step, progress, tokens):
-    """Rows of packed conversations; rows are short first, longer once copying works."""
-    rng = random.Random(seed * 1000003 + step)
-    room = 384 if progress < .28 else 640 if progress < .55 or step % 2 else 1152
-    rows, weights = [], []
-    for _ in range(tokens // room):
-        x, w = [], []
-        while len(x) < room + 1:
-            i, v = encode(sp, corpus.sample(rng, progress, room))
-            x += i
-            w += v
-        rows.append(x[:room + 1])
-        weights.append(w[:room + 1])
-    return torch.tensor(rows), torch.tensor(weights)
+STATE = ("weights", "first", "second", "average")  # flat: weights, momentum, Adam's second moment, EMA
 
 
 def orthogonal(g):
-    """Newton-Schulz iteration of Muon."""
+    """Newton-Schulz iteration of Muon, on a stack of matrices."""
     x = g.bfloat16()
-    turned = x.shape[0] > x.shape[1]
-    x = x.T if turned else x
-    x = x / (x.norm() + 1e-7)
+    turned = x.shape[1] > x.shape[2]
+    x = x.mT if turned else x
+    x = x / (x.float().norm(dim=(1, 2), keepdim=True) + 1e-7).bfloat16()
     for _ in range(5):
-        a = x @ x.T
+        a = x @ x.mT
         x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
-    return (x.T if turned else x).float()
+    return (x.mT if turned else x).float()
+
+
+def learning_rate(a, seen):
+    """Warm-up, level, then down to 2% over the last share of the run."""
+    done = seen / a.tokens
+    warm = min(1, (seen + 1) / 600e3)
+    return a.lr * warm * min(1, max(.02, (1 - done) / a.decay))
+
+
+class Optimiser:
+    """Steps this worker's share of the parameters, which are views of one flat tensor."""
+
+    def __init__(self, model, state, rank, workers):
+        self.state, self.spans, at = state, [], 0
+        for name, p in model.named_parameters():
+            self.spans.append((name, at, p.numel(), p.shape))
+            at += p.numel()
+        matrices = [s for s in self.spans if len(s[3]) == 2 and not s[0].startswith("embed")]
+        shapes = {}
+        for n, s in enumerate(sorted(matrices, key=lambda s: s[2])):
+            if n % workers == rank:
+                shapes.setdefault(s[3], []).append(s)
+        self.stacks = list(shapes.values())
+        self.others = [s for s in self.spans if s not in matrices] if rank == workers - 1 else []
+
+    def view(self, name, span):
+        return self.state[name][span[1]:span[1] + span[2]].view(span[3])
+
+    @torch.no_grad()
+    def step(self, grad, lr, step, keep):
+        for stack in self.stacks:
+            moved = []
+            for s in stack:
+                g, m = grad[s[1]:s[1] + s[2]].view(s[3]), self.view("first", s)
+                m.lerp_(g, .05)
+                moved.append(g.lerp(m, .95))
+            for s, u in zip(stack, orthogonal(torch.stack(moved))):
+                w = self.view("weights", s)
+                w.mul_(1 - .05 * lr).add_(u, alpha=-lr * .2 * max(s[3]) ** .5)
+                self.view("average", s).lerp_(w, 1 - keep)
+        for s in self.others:
+            g, m, v, w = grad[s[1]:s[1] + s[2]].view(s[3]), self.view("first", s), self.view("second", s), self.view("weights", s)
+            m.lerp_(g, .1)
+            v.mul_(.95).addcmul_(g, g, value=.05)
+            c1, c2 = 1 - .9 ** (step + 1), 1 - .95 ** (step + 1)
+            w.addcdiv_(m, (v / c2).sqrt_().add_(1e-8), value=-lr / c1)
+            self.view("average", s).lerp_(w, 1 - keep)
+
+
+def rows(sp, a, step, rank, seen):
+    rng = random.Random((a.seed * 1000003 + step) * 64 + rank)
+    return curriculum.batch(sp, rng, seen / 1e6, a.batch // a.workers, step)
+
+
+def exact(model, sp, a, dev):
+    """Held-out conversations, teacher-forced: -> {length: (loss of answers, answers whole, sources whole, refusals whole)} in percent."""
+    out = {}
+    for length in (512, 1024, 2048, 4096):
+        hits, loss, tokens = {"a": [], "s": [], "r": []}, 0.0, 0
+        for n in range(max(2, 8192 // length)):
+            ids, spans = curriculum.held_out(sp, random.Random(length * 1000 + n), length)
+            x = torch.tensor([ids], device=dev)
+            at = torch.tensor([i for _, b, e in spans for i in range(b, e)], device=dev)
+            with torch.no_grad(), torch.autocast(dev.type, torch.bfloat16):
+                logits = model(x, wanted=at - 1).float()
+            loss += F.cross_entropy(logits, x[0, at], reduction="sum").item()
+            tokens += len(at)
+            ok, i = (logits.argmax(-1) == x[0, at]).tolist(), 0
+            for kind, b, e in spans:
+                hits[kind].append(all(ok[i:i + e - b]))
+                i += e - b
+        share = lambda k: 100 * sum(hits[k]) / max(1, len(hits[k]))
+        out[length] = (loss / max(1, tokens), share("a"), share("s"), share("r"))
+    return out
+
+
+def work(rank, a, state, grads, barrier, shared):
+    dev = torch.device("cuda" if a.device == "cuda" else "cpu")
+    torch.set_num_threads(1 if a.workers > 1 else max(1, a.threads))
+    stop = []
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
+    sp = spm.SentencePieceProcessor(model_file=a.tokenizer)
+    torch.manual_seed(a.seed)
+    model = Llama(Config(vocab_size=sp.get_piece_size())).to(dev).train()
+    flat, at = state["weights"], 0
+    for p in model.parameters():
+        p.data = flat[at:at + p.numel()].view(p.shape)
+        at += p.numel()
+    optimiser = Optimiser(model, state, rank, a.workers)
+    step, seen, spent = int(shared[0]), float(shared[1]), float(shared[2])
+    answers, rest, count, mark, last_save, last_look = 0.0, 0.0, 0, time.time(), time.time(), spent
+    begun, busy = seen, time.process_time()
+
+    def save():
+        if rank == 0:
+            kept = {k: v.cpu() if dev.type == "cuda" else v for k, v in state.items()}
+            torch.save({**kept, "step": step, "seen": seen, "spent": spent, "config": vars(model.cfg), "seed": a.seed}, a.out + ".tmp")
+            os.replace(a.out + ".tmp", a.out)
+
+    def look():
+        if rank:
+            return
+        model.eval()
+        trained = flat.clone()
+        flat.copy_(state["average"])
+        for length, r in exact(model, sp, a, dev).items():
+            print(f"held out {length}: loss {r[0]:.3f} answers {r[1]:.0f}% sources {r[2]:.0f}% refusals {r[3]:.0f}%", flush=True)
+        flat.copy_(trained)
+        model.train()
+
+    while seen < a.tokens:
+        t = time.time()
+        x, w, positions = rows(sp, a, step, rank, seen)
+        x, w, positions = x.to(dev), w.to(dev), positions.to(dev)
+        y, w = x[:, 1:].reshape(-1), w[:, 1:].reshape(-1)
+        wanted = w.nonzero().squeeze(1)
+        with torch.autocast(dev.type, torch.bfloat16):
+            logits = model(x[:, :-1], positions=positions, wanted=wanted)
+        ce, w = F.cross_entropy(logits.float(), y[wanted], reduction="none"), w[wanted]
+        ((ce * w).sum() / w.sum()).backward()
+        grads[rank].copy_(torch.cat([p.grad.flatten() for p in model.parameters()]))
+        for p in model.parameters():
+            p.grad = None
+        shared[3 + rank] = x.shape[0] * (x.shape[1] - 1)
+        shared[3 + a.workers + rank] = len(stop)
+        barrier.wait()
+        grad = grads.mean(0) if a.workers > 1 else grads[0]
+        grad *= min(1, 1 / (grad.norm().item() + 1e-6))
+        keep = min(a.average, (step + 1) / (step + 10))
+        optimiser.step(grad, learning_rate(a, seen), step, keep)
+        stopping = shared[3 + a.workers:3 + 2 * a.workers].sum() > 0
+        seen += float(shared[3:3 + a.workers].sum())
+        barrier.wait()
+        is_answer = w == curriculum.ANSWER
+        answers, rest, count = answers + ce[is_answer].mean().item(), rest + ce[~is_answer].mean().item(), count + 1
+        step, spent = step + 1, spent + time.time() - t
+        if rank == 0 and step % a.every == 0:
+            now = time.time()
+            print(f"{time.strftime('%H:%M:%S')} step {step} {seen / 1e6:.2f}M tokens {spent / 60:.1f} min lr {learning_rate(a, seen):.5f} "
+                  f"answers {answers / count:.3f} rest {rest / count:.3f} {(seen - begun) / (now - mark):.0f} tokens/s, "
+                  f"{100 * (time.process_time() - busy) / (now - mark):.0f}% of a core", flush=True)
+            answers, rest, count, mark, begun, busy = 0.0, 0.0, 0, now, seen, time.process_time()
+        if rank == 0 and time.time() - last_save > 150:
+            last_save = time.time()
+            save()
+        if spent - last_look > a.look * 60 or step == 1:
+            barrier.wait()
+            look()
+            last_look = spent
+        shared[2] = spent
+        barrier.wait()                                      # so that all agree on what time it is
+        spent = float(shared[2])
+        if stopping:
+            break
+    save()
+    if rank == 0:
+        print(f"stopped at step {step}, {seen / 1e6:.2f}M tokens", flush=True)
 
 
 def main():
-    ap = argparse.ArgumentParser(description=__doc__)
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--seed", type=int, default=1)
     ap.add_argument("--tokenizer", default="tokenizer.model")
     ap.add_argument("--out", default="checkpoint.pt")
-    ap.add_argument("--minutes", type=float, default=0, help="training time; or give --tokens")
-    ap.add_argument("--tokens", type=float, default=0, help="tokens to train on, in millions")
-    ap.add_argument("--batch", type=int, default=6144, help="tokens a step")
+    ap.add_argument("--tokens", type=float, default=60, help="tokens to train on, in millions")
+    ap.add_argument("--decay", type=float, default=.3, help="the share of the run over which the learning rate falls")
+    ap.add_argument("--batch", type=int, default=8192, help="tokens a step, all workers together")
     ap.add_argument("--lr", type=float, default=2e-3)
     ap.add_argument("--average", type=float, default=.997, help="decay of the averaged weights")
-    ap.add_argument("--threads", type=int, default=2)
+    ap.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    ap.add_argument("--workers", type=int, default=0, help="processes; 0: one, on a GPU, or two")
+    ap.add_argument("--threads", type=int, default=2, help="of a single worker")
+    ap.add_argument("--every", type=int, default=25, help="steps between lines of the log")
+    ap.add_argument("--look", type=float, default=10, help="minutes between looks at held-out conversations")
     a = ap.parse_args()
-    if not a.minutes and not a.tokens:
-        ap.error("--minutes or --tokens")
-    torch.set_num_threads(a.threads)
+    a.tokens *= 1e6
+    a.workers = a.workers or (1 if a.device == "cuda" else 2)
     torch.manual_seed(a.seed)
     sp = spm.SentencePieceProcessor(model_file=a.tokenizer)
     model = Llama(Config(vocab_size=sp.get_piece_size()))
-    matrices = [p for n, p in model.named_parameters() if p.dim() == 2 and not n.startswith("embed")]
-    others = [p for n, p in model.named_parameters() if p.dim() != 2 or n.startswith("embed")]
-    adam = torch.optim.AdamW(others, lr=a.lr, betas=(.9, .95), weight_decay=0, fused=True)
-    momenta = [torch.zeros_like(p) for p in matrices]
-    ema = {n: p.detach().clone() for n, p in model.named_parameters()}
-    step, seen, spent = 0, 0, 0.0
+    flat = torch.cat([p.detach().flatten() for p in model.parameters()])
+    state = {"weights": flat, "first": torch.zeros_like(flat), "second": torch.zeros_like(flat), "average": flat.clone()}
+    shared = torch.zeros(3 + 2 * a.workers, dtype=torch.float64)
+    print(f"{flat.numel():,} parameters, vocabulary {sp.get_piece_size()}, {a.workers} worker(s) on {a.device}", flush=True)
     if os.path.exists(a.out):
         s = torch.load(a.out)
-        model.load_state_dict(s["model"])
-        adam.load_state_dict(s["adam"])
-        momenta, ema, step, seen, spent = s["momenta"], s["ema"], s["step"], s["seen"], s["spent"]
-        print(f"resumed at step {step}, {seen / 1e6:.2f}M tokens")
-    print(f"{sum(p.numel() for p in model.parameters()):,} parameters, vocabulary {sp.get_piece_size()}", flush=True)
-
-    def save():
-        torch.save({"model": model.state_dict(), "ema": ema, "adam": adam.state_dict(), "momenta": momenta, "step": step, "seen": seen,
-                    "spent": spent, "config": vars(model.cfg)}, a.out + ".tmp")
-        os.replace(a.out + ".tmp", a.out)
-
-    last_save, answers, rest, count = spent, 0.0, 0.0, 0
-    while True:
-        progress = spent / 60 / a.minutes if a.minutes else seen / 1e6 / a.tokens
-        if progress >= 1:
-            break
-        t = time.time()
-        lr = a.lr * min(1, (step + 1) / 100) * (.03 + .97 * .5 * (1 + math.cos(math.pi * progress)))
-        x, w = batch(sp, a.seed, step, progress, a.batch)
-        with torch.autocast("cpu", torch.bfloat16):
-            logits = model(x[:, :-1])
-        w = w[:, 1:].reshape(-1)
-        ce = F.cross_entropy(logits.float().view(-1, logits.shape[-1]), x[:, 1:].reshape(-1), reduction="none")
-        ((ce * w).sum() / w.sum()).backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        adam.param_groups[0]["lr"] = lr
-        adam.step()
-        with torch.no_grad():
-            for p, m in zip(matrices, momenta):
-                m.lerp_(p.grad, .05)
-                p.mul_(1 - .05 * lr)
-                p.add_(orthogonal(p.grad.lerp(m, .95)), alpha=-lr * .2 * max(p.shape) ** .5)
-            keep = min(a.average, (step + 1) / (step + 10))
-            for n, p in model.named_parameters():
-                ema[n].lerp_(p, 1 - keep)
-            is_answer = w == corpus.ANSWER
-            answers += ce[is_answer].mean().item()
-            rest += ce[~is_answer].mean().item()
-            count += 1
-        model.zero_grad(set_to_none=True)
-        step += 1
-        seen += x.shape[0] * (x.shape[1] - 1)
-        spent += time.time() - t
-        if step % 50 == 0:
-            print(f"step {step} {seen / 1e6:.2f}M tokens {spent / 60:.1f} min lr {lr:.5f} answers {answers / count:.3f} rest {rest / count:.3f} "
-                  f"{seen / spent:.0f} tokens/s", flush=True)
-            answers, rest, count = 0.0, 0.0, 0
-        if spent - last_save > 120:
-            last_save = spent
-            save()
-    save()
+        for k in STATE:
+            state[k].copy_(s[k])
+        shared[0], shared[1], shared[2] = s["step"], s["seen"], s["spent"]
+        print(f"resumed at step {s['step']}, {s['seen'] / 1e6:.2f}M tokens", flush=True)
+    grads = torch.zeros(a.workers, flat.numel())
+    if a.device == "cuda":
+        work(0, a, {k: v.cuda() for k, v in state.items()}, grads.cuda(), mp.Barrier(1), shared)
+        return
+    for t in (*state.values(), grads, shared):
+        t.share_memory_()
+    barrier = mp.Barrier(a.workers)
+    others = [mp.Process(target=work, args=(r, a, state, grads, barrier, shared)) for r in range(1, a.workers)]
+    for p in others:
+        p.start()
+    work(0, a, state, grads, barrier, shared)
+    for p in others:
+        p.join()
 
 
 if __name__ == "__main__":

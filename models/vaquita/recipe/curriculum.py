@@ -1,0 +1,100 @@
+"""What is shown when: the lengths of rows, the shares of the kinds of text, and the positions that the tokens get.
+
+Rows are short until copying works, then longer and longer. Position-skipping: a row is cut into a few stretches that stand
+far apart, so that the far rotations are seen at the price of a short row.
+"""
+import math
+
+import torch
+
+import corpus
+from corpus import ANSWER, REST
+
+BOS, EOS = 1, 2
+SAMPLED = .15                # of what is not an answer, so many tokens are predicted; they weigh more for it
+SPAN = 16384
+
+# up to so many million tokens: {row length: share of the steps}
+LENGTHS = [
+    (3.0, {384: 1}),
+    (5.0, {512: 1}),
+    (8.0, {512: .5, 1024: .5}),
+    (14.0, {512: .35, 1024: .4, 2048: .25}),
+    (25.0, {512: .2, 1024: .3, 2048: .35, 4096: .15}),
+    (45.0, {512: .15, 1024: .25, 2048: .3, 4096: .27, 8192: .03}),
+    (1e9, {512: .15, 1024: .2, 2048: .25, 4096: .3, 8192: .08, 16384: .02}),
+]
+
+
+def draw(rng, shares):
+    return rng.choices(list(shares), list(shares.values()))[0]
+
+
+def encode(sp, pieces):
+    """-> ids, loss weights"""
+    ids, weights = [BOS], [0.0]
+    for p in pieces:
+        if p is None:
+            ids.append(EOS)
+            weights.append(ANSWER)
+        else:
+            new = sp.encode(p[0])
+            ids += new
+            weights += [p[1]] * len(new)
+    return ids, weights
+
+
+def positions(rng, n, seen):
+    """Of n tokens: 0, 1, 2 ... or, for about half of the rows once copying works, with gaps up to SPAN."""
+    if seen < 8 or n >= SPAN or rng.random() < .45:
+        return list(range(n))
+    slack = int(math.exp(rng.uniform(math.log(64), math.log(SPAN - n))))
+    cuts = sorted(rng.sample(range(1, n), rng.choice((1, 1, 2, 3, 4))))
+    marks = sorted(rng.randint(0, slack) for _ in cuts)
+    start = 0 if rng.random() < .5 else rng.randint(0, slack - marks[-1])
+    out, i = [], 0
+    for at in range(n):
+        while i < len(cuts) and at >= cuts[i]:
+            i += 1
+        out.append(start + at + (marks[i - 1] if i else 0))
+    return out
+
+
+def batch(sp, rng, seen, budget, step):
+    """-> ids and weights [rows, length + 1], positions [rows, length]; seen in millions. The length is the same for all workers."""
+    import random
+    length = draw(random.Random(step), next(s for top, s in LENGTHS if seen < top))
+    ids, weights, places = [], [], []
+    for _ in range(max(1, budget // length)):
+        x, w = [], []
+        while len(x) < length + 1:
+            i, v = encode(sp, corpus.sample(rng, min(.99, seen / 30), min(length, 1152)))
+            x += i
+            w += v
+        share = REST / SAMPLED
+        ids.append(x[:length + 1])
+        weights.append([v if v == ANSWER else share if v and rng.random() < SAMPLED else 0.0 for v in w[:length + 1]])
+        places.append(positions(rng, length, seen))
+    return torch.tensor(ids), torch.tensor(weights), torch.tensor(places)
+
+
+def held_out(sp, rng, length):
+    """A conversation about one document of invented names never used in training, of about `length` tokens: ids, and the spans to
+    judge as (kind, begin, end): a for answers, s for their sources, r for refusals."""
+    pieces = []
+    for blocks in (3, 2, 2, 1):
+        for facts in (length // 24, length // 32, length // 48):
+            pieces = pieces if pieces and len(encode(sp, pieces)[0]) <= length else corpus.closed(rng, blocks, facts, facts // 2, split="eval")
+    ids, spans = [BOS], []
+    for p in pieces:
+        if p is None:
+            ids.append(EOS)
+            continue
+        new = sp.encode(p[0])
+        if p[1] == ANSWER:
+            cut = len(sp.encode(p[0].split("\nSource:")[0]))
+            spans.append(("r" if p[0] == corpus.REFUSAL else "a", len(ids), len(ids) + cut))
+            if cut < len(new):
+                spans.append(("s", len(ids) + cut, len(ids) + len(new)))
+        ids += new
+    return ids[:length], [s for s in spans if s[2] <= length]
