@@ -4,6 +4,7 @@ Rows are short until copying works, then longer and longer. Position-skipping: a
 far apart, so that the far rotations are seen at the price of a short row.
 """
 import math
+import random
 
 import torch
 
@@ -13,6 +14,9 @@ from corpus import ANSWER, REST
 BOS, EOS = 1, 2
 SAMPLED = .15                # of what is not an answer, so many tokens are predicted; they weigh more for it
 SPAN = 16384
+
+# up to so many million tokens: the shares of copying exercises and of talk, and the most facts a conversation has
+KINDS = [(2.6, .7, .04, 3), (3.6, .35, .05, 4), (5.0, .2, .06, 8), (8.0, .1, .08, 24), (14.0, .06, .1, 90), (1e9, .04, .12, 999)]
 
 # up to so many million tokens: {row length: share of the steps}
 LENGTHS = [
@@ -62,13 +66,13 @@ def positions(rng, n, seen):
 
 def batch(sp, rng, seen, budget, step):
     """-> ids and weights [rows, length + 1], positions [rows, length]; seen in millions. The length is the same for all workers."""
-    import random
     length = draw(random.Random(step), next(s for top, s in LENGTHS if seen < top))
+    kinds = next(k[1:] for k in KINDS if seen < k[0])
     ids, weights, places = [], [], []
     for _ in range(max(1, budget // length)):
         x, w = [], []
         while len(x) < length + 1:
-            i, v = encode(sp, corpus.sample(rng, min(.99, seen / 30), min(length, 1152)))
+            i, v = encode(sp, corpus.sample(rng, length, *kinds))
             x += i
             w += v
         share = REST / SAMPLED
@@ -81,10 +85,8 @@ def batch(sp, rng, seen, budget, step):
 def held_out(sp, rng, length):
     """A conversation about one document of invented names never used in training, of about `length` tokens: ids, and the spans to
     judge as (kind, begin, end): a for answers, s for their sources, r for refusals."""
-    pieces = []
-    for blocks in (3, 2, 2, 1):
-        for facts in (length // 24, length // 32, length // 48):
-            pieces = pieces if pieces and len(encode(sp, pieces)[0]) <= length else corpus.closed(rng, blocks, facts, facts // 2, split="eval")
+    share = .5 if length < 1000 else .7
+    pieces = corpus.closed(rng, rng.choice((1, 2, 3)), int(share * length / 20), int((1 - share) * length / 42), split="eval")
     ids, spans = [BOS], []
     for p in pieces:
         if p is None:

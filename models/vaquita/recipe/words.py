@@ -134,7 +134,7 @@ TAILS = (", and nobody complained|, as the neighbours confirmed|, which came as 
          ", much to the joy of the town|, and that is final| (again)|, as planned|, says the report|, if the list is right").split("|")
 
 IRREGULAR = {v.split("/")[0]: v.split("/")[1:] for v in (
-    "buy/bought/bought sell/sold/sold find/found/found lose/lost/lost break/broke/broken steal/stole/stolen hide/hid/hidden "
+    "buy/bought/bought deal/dealt/dealt come/came/come sleep/slept/slept sell/sold/sold find/found/found lose/lost/lost break/broke/broken steal/stole/stolen hide/hid/hidden "
     "build/built/built throw/threw/thrown lend/lent/lent bring/brought/brought take/took/taken keep/kept/kept draw/drew/drawn "
     "send/sent/sent shake/shook/shaken show/showed/shown bury/buried/buried write/wrote/written read/read/read teach/taught/taught "
     "catch/caught/caught choose/chose/chosen drive/drove/driven eat/ate/eaten feed/fed/fed forget/forgot/forgotten "
@@ -147,7 +147,7 @@ IRREGULAR = {v.split("/")[0]: v.split("/")[1:] for v in (
     "weave/wove/woven carry/carried/carried study/studied/studied copy/copied/copied try/tried/tried empty/emptied/emptied "
     "drop/dropped/dropped plan/planned/planned stop/stopped/stopped trap/trapped/trapped wrap/wrapped/wrapped ban/banned/banned "
     "grab/grabbed/grabbed rub/rubbed/rubbed ship/shipped/shipped trim/trimmed/trimmed").split()}
-VERBS = list(IRREGULAR) + (
+VERBS = [v for v in IRREGULAR if v not in ("deal", "come", "sleep")] + (
     "repair paint design clean open close borrow collect describe destroy discover examine inspect install invent lift lock measure move "
     "order pack photograph pull push receive remove rent replace return test trade wash weigh accept admire announce answer approve "
     "arrange attack avoid bake block boil calculate call cancel capture change check climb compare confirm connect control cook count "

@@ -1,0 +1,1 @@
+from smalltalk import scene
