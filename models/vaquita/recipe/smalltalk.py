@@ -28,7 +28,7 @@ TALK = [
     (["who made you?", "where do you come from?", "who trained you?", "how were you made?", "who created you?"],
      ["I was trained by the airo project, on text that the project itself generated."]),
     (["how big are you?", "how many parameters do you have?", "how large are you?", "are you a large model?"],
-     ["I am very small: about three and a half million parameters. A larger model can be used with airo."]),
+     ["I am very small: about five million parameters. A larger model can be used with airo."]),
     (["what is airo?", "what is this?", "what is this program?", "what program is this?", "where am I?"],
      ["This is airo, a chat in your terminal. It runs language models on your own machine."]),
     (["why a vaquita?", "what is a vaquita?", "why are you called vaquita?", "what does vaquita mean?"],
@@ -184,10 +184,12 @@ def say(r, who, topic, action=.4):
     return t
 
 
-def scene(r, system, rest, answer):
+def scene(r, system, rest, answer, make_topic=None, settings=SETTINGS):
+    """A scene of two or three of the stock characters; make_topic gives topics of other words than the list's."""
+    new_topic = lambda: r.choice(TOPICS) if make_topic is None or r.random() < .4 else make_topic()
     cast = r.sample(CHARACTERS, r.choice((2, 2, 3)))
     names = [c[0] for c in cast]
-    user, topic = r.choice(USERS), r.choice(TOPICS)
+    user, topic = r.choice(USERS), new_topic()
     both = names[0] + " or " + names[1] if len(names) == 2 else ", ".join(names[:-1]) + " or " + names[-1]
     text = "Characters:\n" + "".join(f"- {c[0]}, {c[1]}\n" for c in cast)
     text += f"- USER/{user} - don't generate any speech or actions on behalf of {user}\n\nRules:\n"
@@ -195,15 +197,20 @@ def scene(r, system, rest, answer):
              "always put quotes around words spoken by the characters", "use a new line for each character's actions or speech",
              "always prefix actions/speech with the character's name and colon",
              f"only generate text and actions on behalf of {both}, and never anyone else"]
-    text += "".join(f"- {x}\n" for x in rules if r.random() < .85)
-    text += f"\nConversation will revolve around {topic}, in {r.choice(SETTINGS)}."
-    if r.random() < .6:
-        text += f"\nGenerate a single interaction between {' and '.join(names[:2])} to start, with one sentence each."
-    pieces, head = [], system + "USER: " + text
-    for _ in range(r.choice((2, 3, 3, 4))):
-        pieces += [(head + " ASSISTANT: ", rest), ("\n".join(say(r, c, topic) for c in cast), answer), None]
-        new = r.choice(TOPICS + TOPICS + [topic])
-        head = "USER: " + r.choice([f"*enters* Sorry I'm late! What about {new}?", f"What do you think of {new}?", f"*looks around* Has anyone seen {new}?",
-                                    f"I have heard about {new}.", f"Hello! Tell me about {new}.", f"*points at {new}*", f"Look, {new}!"])
-        topic = new
+    text += "\n".join(f"- {x}" for x in rules if r.random() < .93)
+    text += f"\n\nConversation will revolve around {topic}, in {r.choice(settings)}."
+    pieces, head, x = [], system + "USER: ", r.random()
+    reply = lambda: "\n".join(say(r, c, topic) for c in cast)
+    if x < .6:
+        cue = f"\n\nGenerate a single interaction between {' and '.join(names[:2]) if len(names) == 2 else ', '.join(names[:-1]) + ' and ' + names[-1]} to start, with one sentence each."
+        pieces += [(head + text + (cue if x < .4 else "") + " ASSISTANT: ", rest), (reply(), answer), None]
+        head = "USER: "
+    else:
+        head += text + "\n\n"
+    for _ in range(r.choice((1, 2, 2, 3))):
+        topic = new_topic() if r.random() < .8 else topic
+        line = r.choice([f"*enters* Sorry I'm late! What about {topic}?", f"What do you think of {topic}?", f"*looks around* Has anyone seen {topic}?",
+                         f"I have heard about {topic}.", f"Hello! Tell me about {topic}.", f"*points at {topic}*", f"Look, {topic}!", f"And {topic}?"])
+        pieces += [(head + line + " ASSISTANT: ", rest), (reply(), answer), None]
+        head = "USER: "
     return pieces

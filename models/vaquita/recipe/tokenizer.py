@@ -30,7 +30,7 @@ def main():
     a = ap.parse_args()
     rng, lines, n = random.Random(a.seed), [], 0
     while n < a.chars:
-        for p in corpus.sample(rng, .9, 512):
+        for p in corpus.sample(rng, 512):
             if p:
                 lines += [p[0]] if p[0].strip() else []
                 n += len(p[0])
