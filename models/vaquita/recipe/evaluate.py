@@ -8,6 +8,7 @@ import time
 import torch
 
 import corpus
+import documents
 import smalltalk
 from load import load
 from model import greedy
@@ -26,7 +27,7 @@ def ask(model, sp, text, limit=120):
 
 def prompt(case, source=True, honest=True):
     q = case["question"] + (corpus.SOURCE if source else "") + (corpus.HONEST if honest else "")
-    return f"{corpus.SYSTEM}USER: {corpus.blocks_text(case['documents'])}BEGININSTRUCTION\n{q}\nENDINSTRUCTION ASSISTANT: "
+    return f"{corpus.SYSTEM}USER: {documents.blocks_text(case['documents'])}BEGININSTRUCTION\n{q}\nENDINSTRUCTION ASSISTANT: "
 
 
 def main():

@@ -36,7 +36,7 @@ def write_calibration(path, sp, seed, tokens):
     rng, left = random.Random(seed), tokens
     with open(path, "w", encoding="utf-8") as f:
         while left > 0:
-            text = " ".join(p[0] for p in corpus.sample(rng, .9, 512) if p is not None)
+            text = " ".join(p[0] for p in corpus.sample(rng, 512) if p is not None)
             left -= 1 + len(sp.encode(text))
             f.write(json.dumps({"text": text}, ensure_ascii=False) + "\n")
 

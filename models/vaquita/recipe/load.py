@@ -43,6 +43,9 @@ def load(path):
     else:
         s = torch.load(path)
         model = Llama(Config(**s["config"]))
-        model.load_state_dict(s["ema"])
+        at = 0
+        for p in model.parameters():             # the averaged weights, one flat tensor
+            p.data = s["average"][at:at + p.numel()].view(p.shape).clone()
+            at += p.numel()
         tok = os.path.join(os.path.dirname(path) or ".", "tokenizer.model")
     return model.eval(), spm.SentencePieceProcessor(model_file=tok)

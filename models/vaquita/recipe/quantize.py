@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 import corpus
 from load import load
 from model import rope_table
-from train import encode
+from curriculum import encode
 
 GROUP = 32
 
@@ -85,7 +85,7 @@ def main():
     while len(rows) < a.rows:
         x = []
         while len(x) < 512:
-            x += encode(sp, corpus.sample(rng, .9, 512))[0]
+            x += encode(sp, corpus.sample(rng, 512))[0]
         rows.append(x[:512])
     x = model.embed_tokens(torch.tensor(rows))
     cos, sin = rope_table(c, 512)

@@ -1,0 +1,12 @@
+#!/bin/sh
+# checkpoint.pt of a scratch directory -> fp16 and 4-bit model directories there, while training goes on if need be.
+#
+#   sh export.sh [SCRATCH]      PYTHON=... and AIRO=... to choose the programs
+set -e
+cd "$(dirname "$0")"
+scratch=${1:-/tmp/vaquita}
+python=${PYTHON:-python3}
+airo=${AIRO:-../../../build/airo}
+$python export.py --checkpoint "$scratch/checkpoint.pt" --out "$scratch/fp16" --calibration "$scratch/calibration.jsonl"
+rm -rf "$scratch/gptq"
+"$airo" quantize "$scratch/fp16" "$scratch/gptq" --calibration "$scratch/calibration.jsonl" --samples 64 --length 512 --verbose
