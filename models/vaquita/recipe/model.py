@@ -61,12 +61,20 @@ def rotate(x, cos, sin):
 
 
 class Norm(nn.Module):
+    """Its result is in bf16 where autocast is on, cast once for all the products that take it."""
+
     def __init__(self, n, eps):
         super().__init__()
         self.weight, self.eps = nn.Parameter(torch.ones(n)), eps
 
     def forward(self, x):
-        return F.rms_norm(x, (x.shape[-1],), self.weight, self.eps)
+        y = F.rms_norm(x, (x.shape[-1],), self.weight, self.eps)
+        return y.bfloat16() if torch.is_autocast_enabled(x.device.type) else y
+
+
+def together(x, *layers):
+    """Several linear layers of one input, as one matrix product."""
+    return F.linear(x, torch.cat([layer.weight for layer in layers]))
 
 
 class Attention(nn.Module):
@@ -78,8 +86,9 @@ class Attention(nn.Module):
 
     def forward(self, x, cos, sin, cache=None):
         b, t, h = x.shape
-        q, k, v = (p(x).view(b, t, self.heads, -1).transpose(1, 2) for p in (self.q_proj, self.k_proj, self.v_proj))
-        q, k = rotate(q, cos, sin).to(v.dtype), rotate(k, cos, sin).to(v.dtype)
+        qkv = together(x, self.q_proj, self.k_proj, self.v_proj).view(b, t, 3 * self.heads, -1).transpose(1, 2)
+        qk, v = qkv.split((2 * self.heads, self.heads), 1)
+        q, k = rotate(qk, cos, sin).to(v.dtype).chunk(2, 1)
         if cache is not None:
             if cache:
                 k, v = torch.cat([cache[0], k], 2), torch.cat([cache[1], v], 2)
@@ -99,7 +108,8 @@ class Mlp(nn.Module):
         self.down_proj = nn.Linear(f, h, bias=False)
 
     def forward(self, x):
-        return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+        gate, up = together(x, self.gate_proj, self.up_proj).chunk(2, -1)
+        return self.down_proj(F.silu(gate) * up)
 
 
 class Layer(nn.Module):
@@ -134,6 +144,8 @@ class Llama(nn.Module):
             start = caches[0][0].shape[2] if caches and caches[0] else 0
             positions = torch.arange(start, start + ids.shape[1], device=ids.device)
         cos, sin = rope_table(self.cfg, positions)
+        if torch.is_autocast_enabled(ids.device.type):
+            cos, sin = cos.bfloat16(), sin.bfloat16()
         x = self.embed_tokens(ids)
         for n, layer in enumerate(self.layers):
             x = layer(x, cos, sin, caches[n] if caches is not None else None)
