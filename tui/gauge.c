@@ -10,6 +10,9 @@
 #define BAR_COLUMNS_MAX 40
 #define PIECE_BYTES     96
 #define SEPARATION      2 /* columns between two pieces */
+#define BAR_PRIORITY    4
+#define PARTS_PRIORITY  9
+#define GAIN_LEAST      1.05
 
 /* The bar's segments: the parts, then reserve. Letters stand in for colours where there are none.
  */
@@ -151,6 +154,13 @@ static void put_activity(const struct gauge *gauge, char *out)
         snprintf(out, PIECE_BYTES, "writing");
 }
 
+/* What drafts make of the speed, where they make something of it. */
+static void put_gain(const struct gauge *gauge, char *out)
+{
+    if (gauge->usage.draft_gain >= GAIN_LEAST && gauge->state != GAUGE_READING)
+        snprintf(out, PIECE_BYTES, "drafts x%.1f", gauge->usage.draft_gain);
+}
+
 /* In the order of the line. `priority`: what is dropped first has the highest number. The bar
  * stands before the first piece that is `after_bar`. */
 static const struct {
@@ -159,14 +169,13 @@ static const struct {
     bool after_bar;
     enum style style;
 } pieces[] = {
-    {put_model, 3, false, STYLE_GAUGE},     {put_backend, 6, false, STYLE_GAUGE_DIM},
+    {put_model, 3, false, STYLE_GAUGE},     {put_backend, 7, false, STYLE_GAUGE_DIM},
     {put_tokens, 0, true, STYLE_GAUGE},     {put_percent, 2, true, STYLE_GAUGE},
-    {put_draft, 5, true, STYLE_PART_DRAFT}, {put_parts, 8, true, STYLE_GAUGE_DIM},
-    {put_kv, 7, true, STYLE_GAUGE_DIM},     {put_reused, 9, true, STYLE_GAUGE_DIM},
-    {put_activity, 1, true, STYLE_ACCENT},
+    {put_draft, 6, true, STYLE_PART_DRAFT}, {put_parts, PARTS_PRIORITY, true, STYLE_GAUGE_DIM},
+    {put_kv, 8, true, STYLE_GAUGE_DIM},     {put_reused, 10, true, STYLE_GAUGE_DIM},
+    {put_gain, 5, true, STYLE_GAUGE_DIM},   {put_activity, 1, true, STYLE_ACCENT},
 };
-#define PIECES       (int)(sizeof pieces / sizeof pieces[0])
-#define BAR_PRIORITY 4
+#define PIECES (int)(sizeof pieces / sizeof pieces[0])
 
 /* --- the bar --------------------------------------------------------------------------------- */
 
@@ -237,7 +246,7 @@ void gauge_draw(const struct gauge *gauge, struct terminal *terminal, const stru
     int room = area->columns - 2 * margin;
     while (limit > 0 && total_columns(text, limit) > room)
         limit--;
-    if (limit >= 8)
+    if (limit >= PARTS_PRIORITY)
         text[4][0] = '\0'; /* all parts are named, so the draft is */
     int spare = room - total_columns(text, limit), at = margin;
     int bar =

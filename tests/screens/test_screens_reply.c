@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/base/strbuf.h"
+#include "engine/infer/generator.h"
 #include "tests/screens/screen_steps.h"
 
 static void cancel_keeps_what_came(void **state)
@@ -183,6 +184,46 @@ static void frames_are_fewer_than_pieces(void **state)
     steps_leave(screen);
 }
 
+/* --- drafts ----------------------------------------------------------------------------------- */
+
+/* The fake, whose replies say that drafts made them faster. */
+static struct generator_ops drafting;
+static int (*plain_next)(struct generator *generator, struct event *event);
+
+static int drafted_next(struct generator *generator, struct event *event)
+{
+    int result = plain_next(generator, event);
+    if (result == 1)
+        event->usage.draft_gain = 1.83;
+    return result;
+}
+
+static struct generator *drafting_fake(void)
+{
+    struct generator *generator = generator_fake_open("A reply that quotes.", 0, 4096);
+    drafting = *generator->ops;
+    plain_next = drafting.next;
+    drafting.next = drafted_next;
+    generator->ops = &drafting;
+    return generator;
+}
+
+static void the_gain_of_drafts_is_shown_where_there_is_room(void **state)
+{
+    (void)state;
+    for (int wide = 0; wide < 2; wide++) {
+        struct chat_child child = {.generator = drafting_fake};
+        struct pty_screen *screen = steps_start(24, wide ? 140 : 40, &child);
+        assert_false(pty_screen_shows(screen, "drafts"));
+        steps_ask(screen, "question");
+        assert_true(pty_screen_wait_text(screen, "A reply that quotes."));
+        steps_idle(screen);
+        assert_true(pty_screen_wait_text(screen, "/ 4,096"));
+        assert_int_equal(pty_screen_shows(screen, "drafts x1.8"), wide);
+        steps_leave(screen);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +235,7 @@ int main(void)
         cmocka_unit_test(the_view_is_not_yanked),
         cmocka_unit_test(a_key_is_echoed_within_a_few_frames),
         cmocka_unit_test(frames_are_fewer_than_pieces),
+        cmocka_unit_test(the_gain_of_drafts_is_shown_where_there_is_room),
     };
     return cmocka_run_group_tests_name("screens: reply", tests, NULL, NULL);
 }
