@@ -254,37 +254,41 @@ static void block_scores(const struct attend_job *job, const struct query_tile *
     }
 }
 
-/* Rows that every query sees are read once for all; the triangle at the end query by query, because
- * a weight of zero would still let a NaN in an unwritten row through. */
+static uint32_t rows_seen(const struct query_tile *tile, uint32_t query, uint32_t at, uint32_t rows)
+{
+    uint32_t seen = tile->seen[query] > at ? tile->seen[query] - at : 0;
+    return seen < rows ? seen : rows;
+}
+
+/* Rows that every query sees are read once for all. Where one does not, at the end, each query goes
+ * alone over what it sees: a weight of zero would still let a NaN in an unwritten row through, and
+ * the rows of a call are the same whatever queries there are. */
 static void block_values(const struct attend_job *job, const struct query_tile *tile,
                          uint32_t kv_head, uint32_t begin, uint32_t end,
                          float (*weights)[ATTEND_BLOCK], struct softmax *states)
 {
     const struct cpu_kv *kv = &job->backend->kv;
+    const struct cpu_kernels *kernels = job->backend->kernels;
     const size_t stride = sizeof *states / sizeof(float);
     struct cpu_rows keys, values;
-    for (uint32_t at = begin; at < end;) {
-        uint32_t rows = run_length(at, end, kv->page_tokens), common = rows;
-        uint32_t first = at % kv->page_tokens;
+    for (uint32_t at = begin, rows; at < end; at += rows) {
+        uint32_t first = at % kv->page_tokens, least = rows = run_length(at, end, kv->page_tokens);
         rows_at(job, tile, kv_head, at, &keys, &values);
         prefetch_scales(&values, rows);
-        for (uint32_t j = 0; j < tile->count; j++) {
-            uint32_t seen = tile->seen[j] > at ? tile->seen[j] - at : 0;
-            common = seen < common ? seen : common;
+        for (uint32_t j = 0; j < tile->count; j++)
+            least = rows_seen(tile, j, at, least);
+        if (least == rows) {
+            kernels->accumulate(&values, first, rows, &weights[0][at - begin], ATTEND_BLOCK,
+                                tile->count, states->acc, stride);
+            continue;
         }
-        if (common > 0)
-            job->backend->kernels->accumulate(&values, first, common, &weights[0][at - begin],
-                                              ATTEND_BLOCK, tile->count, states->acc, stride);
         values.ahead = values.values;
         for (uint32_t j = 0; j < tile->count; j++) {
-            uint32_t seen = tile->seen[j] > at ? tile->seen[j] - at : 0;
-            seen = seen < rows ? seen : rows;
-            if (seen > common)
-                job->backend->kernels->accumulate(&values, first + common, seen - common,
-                                                  &weights[j][at - begin + common], ATTEND_BLOCK, 1,
-                                                  states[j].acc, stride);
+            uint32_t seen = rows_seen(tile, j, at, rows);
+            if (seen > 0)
+                kernels->accumulate(&values, first, seen, &weights[j][at - begin], ATTEND_BLOCK, 1,
+                                    states[j].acc, stride);
         }
-        at += rows;
     }
 }
 

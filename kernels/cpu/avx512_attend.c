@@ -56,14 +56,13 @@ static __m512 short_levels(const uint8_t *row, uint32_t dim, uint32_t d)
     return _mm512_loadu_ps(levels);
 }
 
-/* 16 values of a row times `scale` (1 where it is not to be): the `part`-th (a constant) after
- * element d. `whole`: all lanes are in use, and of q4 the block is not short. */
-INLINE __m512 load_values(const struct span *span, enum kv_type type, size_t row, uint32_t d,
+/* 16 values of the row at `from`, times `scale` (1 where it is not to be): the `part`-th (a
+ * constant) after element d. `whole`: all lanes are in use, and of q4 the block is not short. */
+INLINE __m512 load_values(const struct span *span, enum kv_type type, const uint8_t *from, size_t d,
                           const uint32_t part, const bool whole, const bool scaled, __m512 scale)
 {
-    const uint8_t *from = span->values + row * cpu_kv_bytes(type, span->dim);
-    uint32_t at = d + CHUNK * part;
-    __mmask16 mask = whole ? 0xFFFF : lanes(span->dim - at);
+    size_t at = d + CHUNK * part;
+    __mmask16 mask = whole ? 0xFFFF : lanes((uint32_t)(span->dim - at));
     if (type == KV_Q4 && whole) {
         /* A permutation looks each nibble up among the 16 levels; it reads no more than the low
          * four bits of a lane. */
@@ -76,18 +75,18 @@ INLINE __m512 load_values(const struct span *span, enum kv_type type, size_t row
     }
     __m512 v;
     if (type == KV_Q4) {
-        v = short_levels(from, span->dim, at);
+        v = short_levels(from, span->dim, (uint32_t)at);
     } else if (type == KV_Q8) {
         from += at;
         __m128i bytes =
             whole ? _mm_loadu_si128((const __m128i *)from) : _mm_maskz_loadu_epi8(mask, from);
         v = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes));
     } else if (type == KV_F16) {
-        from += 2 * (size_t)at;
+        from += 2 * at;
         v = _mm512_cvtph_ps(whole ? _mm256_loadu_si256((const __m256i *)from)
                                   : _mm256_maskz_loadu_epi16(mask, from));
     } else {
-        from += 4 * (size_t)at;
+        from += 4 * at;
         v = whole ? _mm512_loadu_ps(from) : _mm512_maskz_loadu_ps(mask, from);
     }
     return scaled && has_scales(type) ? _mm512_mul_ps(v, scale) : v;
@@ -125,26 +124,29 @@ INLINE __m512 sum_each(const __m512 *v)
 
 /* sums[j][i] += q[j] . row i over `chunks` (a constant, of one block where there are scales)
  * vectors from d on. In place of the rows that are missing the last is taken again. */
-INLINE void score_dims(const struct span *keys, enum kv_type type, uint32_t row, uint32_t count,
-                       uint32_t d, const uint32_t chunks, const bool whole, const float *q,
+INLINE void score_dims(const struct span *keys, enum kv_type type, size_t row, uint32_t count,
+                       size_t d, const uint32_t chunks, const bool whole, const float *q,
                        size_t q_stride, const uint32_t queries, __m512 *sums)
 {
     const uint32_t rows = TILE / queries;
     const uint32_t bytes = (uint32_t)cpu_kv_bytes(type, rows * chunks * CHUNK);
-    __mmask16 mask = whole ? 0xFFFF : lanes(keys->dim - d);
-    const char *ahead = keys->ahead + cpu_kv_bytes(type, (size_t)row * keys->dim + rows * d);
+    const size_t row_bytes = cpu_kv_bytes(type, keys->dim);
+    const uint8_t *values = keys->values + row * row_bytes;
+    const float *scales = keys->scales + row * keys->blocks + d / 32;
+    __mmask16 mask = whole ? 0xFFFF : lanes((uint32_t)(keys->dim - d));
+    const char *ahead = keys->ahead + cpu_kv_bytes(type, row * keys->dim + rows * d);
 #pragma GCC unroll 16
     for (uint32_t byte = 0; byte < bytes; byte += 64)
         _mm_prefetch(ahead + byte, _MM_HINT_T0);
 #pragma GCC unroll 16
     for (uint32_t i = 0; i < rows; i++) {
-        size_t at = row + (i < count ? i : count - 1);
+        size_t at = i < count ? i : count - 1;
         __m512 scale = _mm512_setzero_ps();
         if (has_scales(type))
-            scale = _mm512_set1_ps(keys->scales[at * keys->blocks + d / 32]);
+            scale = _mm512_set1_ps(scales[at * keys->blocks]);
 #pragma GCC unroll 16
         for (uint32_t c = 0; c < chunks; c++) {
-            __m512 k = load_values(keys, type, at, d, c, whole, true, scale);
+            __m512 k = load_values(keys, type, values + at * row_bytes, d, c, whole, true, scale);
             const float *from = q + d + CHUNK * c;
 #pragma GCC unroll 16
             for (uint32_t j = 0; j < queries; j++)
@@ -155,13 +157,13 @@ INLINE void score_dims(const struct span *keys, enum kv_type type, uint32_t row,
 }
 
 /* `count` rows, at most TILE / queries (a constant), for `queries` queries. */
-INLINE void score_tile(const struct span *keys, enum kv_type type, uint32_t row, uint32_t count,
+INLINE void score_tile(const struct span *keys, enum kv_type type, size_t row, uint32_t count,
                        const float *q, size_t q_stride, const uint32_t queries, float *scores,
                        size_t score_stride)
 {
     const uint32_t rows = TILE / queries, dim = keys->dim;
     __m512 sums[TILE];
-    uint32_t d = 0;
+    size_t d = 0;
 #pragma GCC unroll 16
     for (uint32_t i = 0; i < TILE; i++)
         sums[i] = _mm512_setzero_ps();
@@ -253,28 +255,30 @@ struct factors {
 
 /* `chunks` times 16 dimensions from d for `queries` queries (constants); the sums stay in
  * registers. */
-INLINE void sum_rows(const struct span *values, enum kv_type type, uint32_t count, uint32_t d,
+INLINE void sum_rows(const struct span *values, enum kv_type type, uint32_t count, size_t d,
                      const uint32_t chunks, const bool whole, const struct factors *factors,
                      const uint32_t queries, float *sums, size_t sum_stride)
 {
     const uint32_t step = (uint32_t)cpu_kv_bytes(type, chunks * CHUNK);
-    const char *ahead = values->ahead + cpu_kv_bytes(type, (size_t)count * d);
+    const size_t row_bytes = cpu_kv_bytes(type, values->dim);
+    const uint8_t *row = values->values;
+    const char *ahead = values->ahead + cpu_kv_bytes(type, count * d);
     const float *w = factors->w + (has_scales(type) ? d / 32 : 0);
     const uint32_t blocks = has_scales(type) ? factors->blocks : 1;
     __m512 acc[16];
-    __mmask16 mask = whole ? 0xFFFF : lanes(values->dim - d);
+    __mmask16 mask = whole ? 0xFFFF : lanes((uint32_t)(values->dim - d));
 #pragma GCC unroll 16
     for (uint32_t j = 0; j < queries; j++)
 #pragma GCC unroll 16
         for (uint32_t c = 0; c < chunks; c++)
             acc[j * chunks + c] = load_floats(sums + j * sum_stride + d + CHUNK * c, whole, mask);
-    for (uint32_t i = 0; i < count; i++, w += blocks) {
+    for (uint32_t i = 0; i < count; i++, w += blocks, row += row_bytes, ahead += step) {
 #pragma GCC unroll 16
         for (uint32_t byte = 0; byte < step; byte += 64)
-            _mm_prefetch(ahead + i * step + byte, _MM_HINT_T0);
+            _mm_prefetch(ahead + byte, _MM_HINT_T0);
 #pragma GCC unroll 16
         for (uint32_t c = 0; c < chunks; c++) {
-            __m512 v = load_values(values, type, i, d, c, whole, false, _mm512_setzero_ps());
+            __m512 v = load_values(values, type, row, d, c, whole, false, _mm512_setzero_ps());
             const float *factor = w + (has_scales(type) ? c / 2 : 0);
 #pragma GCC unroll 16
             for (uint32_t j = 0; j < queries; j++)
@@ -300,7 +304,7 @@ INLINE void sum_dims(const struct span *values, enum kv_type type, uint32_t coun
                      const uint32_t queries, float *sums, size_t sum_stride)
 {
     struct factors own = *factors;
-    uint32_t d = 0, dim = values->dim;
+    size_t d = 0, dim = values->dim;
     own.w += first * own.stride;
     sums += first * sum_stride;
     for (; d + chunks * CHUNK <= dim; d += chunks * CHUNK)
