@@ -18,7 +18,8 @@ CFLAGS   ?= -O2 -g
 WERROR   ?=
 
 # Every package the project needs, in one place. Debian names.
-PACKAGES := gcc libc6-dev pkg-config libncurses-dev libreadline-dev libiniparser-dev libjansson-dev \
+# g++ compiles the CUDA kernels for the host too, so that every test run runs them.
+PACKAGES := gcc g++ libc6-dev pkg-config libncurses-dev libreadline-dev libiniparser-dev libjansson-dev \
             libunistring-dev libmd4c-dev libsqlite3-dev zlib1g-dev libcmocka-dev libvterm-dev
 LINT_PACKAGES := clang-format cppcheck
 
@@ -56,6 +57,7 @@ JOBS := $(shell nproc 2>/dev/null || echo 2)
 .PHONY: all deps run test check screens asan tsan lint format eval bench bench-tui pictures install uninstall clean includes
 all: $(BUILD)/airo
 .DELETE_ON_ERROR:
+include kernels/cuda/cuda.mk
 
 # Instruction sets are per file; everything else runs on any x86-64 (or any other CPU).
 # (% matches at least one character: avx2%o is avx2.o and avx2_attend.o.)
@@ -106,8 +108,8 @@ run: deps
 test: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) check
 
-check: $(BUILD)/airo $(UNIT_BIN) $(BENCH_BIN) includes
-	@AIRO_BUILD=$(BUILD) sh tests/run.sh $(UNIT_BIN)
+check: all $(UNIT_BIN) $(CUDA_TEST_BIN) $(HOST_SO) $(BENCH_BIN) includes
+	@AIRO_BUILD=$(BUILD) sh tests/run.sh $(UNIT_BIN) $(CUDA_TEST_BIN)
 
 # Writes the golden screens anew; look at what changed before it is committed.
 SCREEN_BIN := $(filter $(BUILD)/tests/screens/%,$(UNIT_BIN))
@@ -123,7 +125,7 @@ tsan:
 
 # --- checks -----------------------------------------------------------------------------------
 
-C_FILES = $(shell git ls-files '*.c' '*.h' 2>/dev/null)
+C_FILES = $(shell git ls-files '*.c' '*.h' '*.cu' '*.cuh' '*.cpp' 2>/dev/null)
 
 # tui -> engine -> kernels, nothing points back.
 includes:

@@ -67,7 +67,6 @@ extern "C" const struct shim_place *shim_place;
 #define blockIdx  (shim_place->block)
 #define blockDim  (shim_place->block_size)
 #define gridDim   (shim_place->grid_size)
-#define warpSize  32
 
 static inline unsigned shim_lane()
 {

@@ -1,0 +1,87 @@
+# The CUDA backend, from one source twice:
+#
+#   build/airo-cuda.so             by nvcc, where it is found: make NVCC=... names another, make
+#                                  NVCC= builds without; CUDA_ARCHS="80 90" chooses the GPUs
+#   build/cuda-host/airo-cuda.so   by the host's compilers against tests/cuda/shim, for the tests
+#   build/cuda-host/libairo-cuda-host.a   the same as a library, for the tests of its kernels
+
+CUDA_CU   := $(sort $(wildcard kernels/cuda/*.cu))
+CUDA_C    := $(sort $(wildcard kernels/cuda/*.c))
+CUDA_MAP  := kernels/cuda/airo-cuda.map
+CUDA_LINK  = -shared -Wl,-z,relro,-z,now $(SANFLAGS) -Wl,--version-script=$(CUDA_MAP) -pthread
+
+# --- for the GPU --------------------------------------------------------------------------------
+
+NVCC ?= $(firstword $(shell command -v nvcc 2>/dev/null) $(wildcard $(CUDA_HOME)/bin/nvcc /usr/local/cuda/bin/nvcc))
+ifneq ($(NVCC),)
+CUDA_ROOT := $(patsubst %/bin/,%,$(dir $(realpath $(shell command -v $(NVCC)))))
+CUDA_LIB  := $(firstword $(wildcard $(addprefix $(CUDA_ROOT)/,lib64 targets/$(shell uname -m)-linux/lib lib)))
+# Code for one GPU runs on later ones of its generation (80 on 86 and 89, 120 on 121), only not as
+# well; PTX of two more is for the driver to compile on those that have no code here.
+CUDA_KNOWN := $(patsubst compute_%,%,$(shell $(NVCC) --list-gpu-arch))
+CUDA_ARCHS ?= $(filter 80 86 89 90 100 120,$(CUDA_KNOWN))
+CUDA_PTX   ?= $(sort $(filter 90,$(CUDA_ARCHS)) $(lastword $(CUDA_ARCHS)))
+GENCODE    := $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$(a),code=sm_$(a)) \
+              $(foreach a,$(CUDA_PTX),-gencode arch=compute_$(a),code=compute_$(a))
+NVCCFLAGS  ?= -O3
+CUDA_OBJ   := $(CUDA_CU:%.cu=$(BUILD)/cuda/%.cu.o) $(CUDA_C:%.c=$(BUILD)/cuda/%.o)
+CUDA_SO    := $(if $(CUDA_CU),$(BUILD)/airo-cuda.so)
+CUDA_LIBS   = -L$(CUDA_LIB) -Wl,-rpath,$(CUDA_LIB) -lcublas -lcudart_static -lrt -ldl
+
+all: $(CUDA_SO)
+$(BUILD)/airo-cuda.so: $(CUDA_OBJ) $(CUDA_MAP)
+	$(call SAY,LINK,$@)
+	$(Q)$(CXX) $(CUDA_LINK) -Wl,-z,defs -o $@ $(CUDA_OBJ) $(CUDA_LIBS)
+$(BUILD)/cuda/%.cu.o: %.cu Makefile kernels/cuda/cuda.mk
+	@mkdir -p $(@D)
+	$(call SAY,NVCC,$<)
+	$(Q)$(NVCC) $(NVCCFLAGS) -std=c++17 -I. $(GENCODE) -Xcompiler -fPIC -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
+$(BUILD)/cuda/%.o: %.c Makefile kernels/cuda/cuda.mk
+	@mkdir -p $(@D)
+	$(call SAY,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) -isystem $(CUDA_ROOT)/include $(ALL_CFLAGS) -fPIC -MMD -MP -c -o $@ $<
+else
+all: no-cuda
+.PHONY: no-cuda
+no-cuda:
+	@echo "  No nvcc found: built without the CUDA backend (make NVCC=/path/to/nvcc)"
+endif
+
+# --- for the host, in the tests -----------------------------------------------------------------
+
+SHIM_INC  := -Itests/cuda/shim/include
+SHIM_SRC  := $(sort $(wildcard tests/cuda/shim/*.cpp))
+HOST      := $(BUILD)/cuda-host
+HOST_OBJ  := $(CUDA_CU:%.cu=$(HOST)/%.cu.o) $(CUDA_C:%.c=$(HOST)/%.o) $(SHIM_SRC:%.cpp=$(HOST)/%.o)
+HOST_LIB  := $(HOST)/libairo-cuda-host.a
+HOST_SO   := $(if $(filter %/backend.c,$(CUDA_C)),$(HOST)/airo-cuda.so)
+HOST_CXXFLAGS = -std=c++17 $(CFLAGS) -Wall -Wextra -Wshadow -Wno-unknown-pragmas $(WERROR) $(HARDEN) \
+                $(SANFLAGS) -fPIC -fno-gnu-unique -pthread
+
+$(HOST)/%.cu.o: %.cu Makefile kernels/cuda/cuda.mk
+	@mkdir -p $(@D)
+	$(call SAY,CXX,$<)
+	$(Q)$(CXX) $(CPPFLAGS) $(SHIM_INC) $(HOST_CXXFLAGS) -MMD -MP -c -o $@ -x c++ $<
+$(HOST)/%.o: %.cpp Makefile kernels/cuda/cuda.mk
+	@mkdir -p $(@D)
+	$(call SAY,CXX,$<)
+	$(Q)$(CXX) $(CPPFLAGS) $(SHIM_INC) $(HOST_CXXFLAGS) -MMD -MP -c -o $@ $<
+$(HOST)/%.o: %.c Makefile kernels/cuda/cuda.mk
+	@mkdir -p $(@D)
+	$(call SAY,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(SHIM_INC) $(ALL_CFLAGS) -fPIC -MMD -MP -c -o $@ $<
+$(HOST_LIB): $(HOST_OBJ)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $(HOST_OBJ)
+$(HOST)/airo-cuda.so: $(HOST_OBJ) $(CUDA_MAP)
+	$(call SAY,LINK,$@)
+	$(Q)$(CXX) $(CUDA_LINK) -o $@ $(HOST_OBJ) -lm
+
+CUDA_TEST_SRC := $(sort $(wildcard tests/cuda/test_*.c))
+CUDA_TEST_BIN := $(CUDA_TEST_SRC:%.c=$(BUILD)/%)
+CUDA_HELP_SRC := $(sort $(filter-out $(CUDA_TEST_SRC),$(wildcard tests/cuda/*.c tests/cuda/*.cu)))
+CUDA_HELP_OBJ := $(patsubst %,$(HOST)/%.o,$(CUDA_HELP_SRC:.c=))
+$(BUILD)/tests/cuda/%.o: CPPFLAGS += $(SHIM_INC)
+$(CUDA_TEST_BIN): $(BUILD)/%: $(BUILD)/%.o $(CUDA_HELP_OBJ) $(HELP_OBJ) $(HOST_LIB) $(BUILD)/libairo.a
+	$(call SAY,LINK,$@)
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $< $(CUDA_HELP_OBJ) $(HELP_OBJ) $(HOST_LIB) $(BUILD)/libairo.a $(LDLIBS) -lcmocka -lvterm
