@@ -403,6 +403,33 @@ DEVICE uint4 load16_stream(const void *global)
 #endif
 }
 
+/* 16 bytes that another block of the grid or an earlier grid wrote: from L2, never from L1. */
+DEVICE uint4 load16_coherent(const void *global)
+{
+#ifdef __CUDACC__
+    uint4 v;
+    asm volatile("ld.global.cg.v4.u32 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+                 : "l"(__cvta_generic_to_global(global))
+                 : "memory");
+    return v;
+#else
+    uint4 v;
+    memcpy(&v, shim_aligned16(global, "load16_coherent"), sizeof v);
+    return v;
+#endif
+}
+
+/* Asks for the 128-byte line at `global` to be brought to L2. */
+DEVICE void prefetch_l2(const void *global)
+{
+#ifdef __CUDACC__
+    asm volatile("prefetch.global.L2 [%0];" ::"l"(__cvta_generic_to_global(global)));
+#else
+    (void)global;
+#endif
+}
+
 #ifdef __CUDACC__
 DEVICE uint32_t shared_address(const void *p)
 {
