@@ -125,10 +125,10 @@ struct gpu_linear_call {
     uint32_t shared_bytes; /* that a block may have: cudaDevAttrMaxSharedMemoryPerBlockOptin */
 };
 size_t gpu_linear_scratch(const struct gpu_linear_call *call);
-/* One launch for up to 32 tokens, as many as shared memory holds the inputs of. The bits of a token's
- * results depend on the layer, on count and on multiprocessors, not on n. cudaErrorInvalidValue:
- * layers that do not fit together; cudaErrorInvalidConfiguration: more outputs than the scratch has
- * tickets for, or less than 99 KiB of shared memory. */
+/* One launch for up to 32 tokens, as many as shared memory holds the inputs of. The bits of a
+ * token's results depend on the layer, on count and on multiprocessors, not on n.
+ * cudaErrorInvalidValue: layers that do not fit together; cudaErrorInvalidConfiguration: more
+ * outputs than the scratch has tickets for, or less than 99 KiB of shared memory. */
 cudaError_t gpu_linear_launch(const struct gpu_linear_call *call, cudaStream_t stream);
 
 /* --- the batch on the device ------------------------------------------------------------------ */
