@@ -329,11 +329,11 @@ DEVICE uint32_t lane_pieces(const struct linear_arguments &a, uint32_t first, ui
 /* --- the kernel ------------------------------------------------------------------------------- */
 
 template <int FORM, int PARTS, int NT>
-static __global__ void __launch_bounds__(LINEAR_THREADS, NT <= 2 ? 2 : 1)
+__global__ void __launch_bounds__(LINEAR_THREADS, NT <= 2 ? 2 : 1)
     linear_kernel(const struct linear_arguments a)
 {
     SHARED_BYTES(shared);
-    struct run r;
+    struct run r = {};
     run_begin<FORM, PARTS>(&r, a, shared + a.rows_bytes);
     grid_launch();
     uint32_t tile = r.begin / r.slice.steps;

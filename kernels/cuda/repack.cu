@@ -70,7 +70,7 @@ DEVICE void pack_chunk(const struct repack_q4_arguments &a, unsigned char *chunk
             (unsigned char)(zero_of(a, block, output) | zero_of(a, block, output + 8) << 4);
 }
 
-static __global__ void repack_q4(struct repack_q4_arguments a)
+__global__ void repack_q4(struct repack_q4_arguments a)
 {
     uint32_t number = blockIdx.x * REPACK_WARPS + warp_index(), tile = blockIdx.y;
     if (number >= a.chunks)
@@ -104,7 +104,7 @@ DEVICE uint32_t dense_weight(const struct repack_f16_arguments &a, uint32_t outp
     return half_clamped(((const float *)a.weight)[at]);
 }
 
-static __global__ void repack_f16(struct repack_f16_arguments a)
+__global__ void repack_f16(struct repack_f16_arguments a)
 {
     uint32_t number = blockIdx.x * REPACK_WARPS + warp_index(), tile = blockIdx.y;
     if (number >= a.chunks)
