@@ -182,10 +182,17 @@ struct gpu_attend_call {
     size_t a_stride;
     const int32_t *a_index; /* device [heads * head_dim]: where each value stands in a row of a
                                (o_proj's packed order), or NULL */
-    void *scratch;          /* of the function's *_scratch bytes, zero before the first call */
+    void *scratch;          /* of gpu_attend_scratch bytes, zero before the first call */
+    /* Of a multiprocessor (cudaDevAttrMaxSharedMemoryPerMultiprocessor), in bytes; 0: not known. */
+    uint32_t multiprocessor_shared;
 };
 /* Decode: rotates, appends the batch's rows to their pages, attends with split context, merges:
- * one launch. Runs have at most GPU_ATTEND_ROWS rows, one run a sequence. head_dim 64 or 128. */
+ * one launch, of at most GPU_DECODE_TOKENS rows. Runs have at most GPU_ATTEND_ROWS rows, one run a
+ * sequence; rows outside of runs are not touched. head_dim 64 or 128, else cudaErrorInvalidValue.
+ * batch.max_position may be larger than any position, so that a captured launch serves while
+ * contexts grow. run[], pages[] and what earlier steps put into the pages are read while the kernel
+ * before may still run: they are written by copies, or by kernels that a copy comes after.
+ * The scratch holds tickets, which are left zero, and grows with batch.n and max_position. */
 size_t gpu_attend_scratch(const struct gpu_attend_call *call);
 cudaError_t gpu_attend_launch(const struct gpu_attend_call *call, cudaStream_t stream);
 
