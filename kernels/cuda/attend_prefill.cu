@@ -1,0 +1,592 @@
+/*
+ * attend_prefill.cu - causal attention of many rows over the page table, on tensor cores.
+ *
+ * A block is one run of up to 128 rows of a sequence and one head: four warps of 32 rows, each two
+ * m16 tiles of mma.m16n8k16. Keys come in tiles of 64; a warp reads every tile of keys and values
+ * once from shared memory for its 32 rows, so that 40 KiB are read there for 1 MFLOP, which tensor
+ * cores take as long for. Queries stay in shared memory, sums (32 x head_dim) and scores (32 x 64)
+ * in registers, which allows two blocks on a multiprocessor: while one waits the other computes.
+ *
+ *   land K(j), all meet     values of j - 1 are done with
+ *   fetch V(j)              flies during the scores
+ *   scores, softmax
+ *   land V(j), all meet     keys of j are done with
+ *   fetch K(j + 1)          flies during the sums
+ *   sums
+ *
+ * f16 pages are copied straight into place. q8 and q4 are copied as they are to a place of each
+ * warp's own and widened by it when they land. A warp brings 16 of the tile's 64 positions: pages
+ * are multiples of 16 tokens, so these lie in one page and follow each other there.
+ *
+ * Shared memory is in rows of head_dim halves; piece p (16 bytes) of row r stands at p ^ (r % 8),
+ * so that ldmatrix, which reads one piece of eight rows, meets all banks.
+ *
+ * Scores are kept times log2(e): the softmax is exp2. A tile beyond what a warp's rows see is not
+ * computed by it, and masked where only part of it is seen; positions after the run's last are
+ * zeros, since a weight of zero would still let a NaN in an unwritten row through.
+ */
+#include "kernels/cuda/device.cuh"
+#include "kernels/cuda/gpu.h"
+#include "kernels/cuda/launch.cuh"
+
+#define WARPS     4
+#define THREADS   (32 * WARPS)
+#define WARP_ROWS (GPU_PREFILL_ROWS / WARPS)
+#define M_TILES   (WARP_ROWS / 16)
+#define KEYS      64             /* of a tile */
+#define WARP_KEYS (KEYS / WARPS) /* that one warp brings */
+#define KEY_TILES (KEYS / 8)     /* n8 tiles of scores */
+#define LOG2_E    1.44269504088896340736f
+#define ROOT(dim) ((dim) == 128 ? 0.08838834764831845f : 0.125f) /* 1 / sqrt(dim) */
+
+/* Bytes of a row in a page, of its scales, of what a warp keeps of its 16 rows before they are
+ * widened (rows, then scales), and of a block's shared memory. */
+template <enum kv_type type, int dim> struct format {
+    static constexpr uint32_t row = type == KV_F16 ? 2 * dim : type == KV_Q8 ? dim : dim / 2;
+    static constexpr uint32_t scales = type == KV_F16 ? 0 : 2 * (dim / 32);
+    static constexpr uint32_t raw = type == KV_F16 ? 0 : WARP_KEYS * (row + scales);
+    static constexpr uint32_t shared = (GPU_PREFILL_ROWS + 2 * KEYS) * 2 * dim + 2 * WARPS * raw;
+};
+
+/* Piece `piece` of row `row` in a matrix of rows of `dim` halves. */
+template <int dim> __device__ __forceinline__ uint32_t swizzled(uint32_t row, uint32_t piece)
+{
+    return row * 2 * dim + (piece ^ row % 8) * 16;
+}
+
+/* --- bringing keys and values ----------------------------------------------------------------- */
+
+struct key_source {
+    const uint8_t *data; /* this layer's pages, moved on to the head */
+    const uint32_t *pages;
+    uint32_t page_tokens, limit; /* positions from `limit` on are not read */
+    size_t page_bytes;
+};
+
+/* How many of the 16 positions of a tile that this warp brings are seen by anyone; may be more. */
+__device__ __forceinline__ uint32_t valid_rows(const key_source &source, uint32_t tile)
+{
+    uint32_t position = tile * KEYS + warp_index() * WARP_KEYS;
+    return position < source.limit ? source.limit - position : 0;
+}
+
+/* The piece of a lane in a widened 16-row piece of a tile: lanes go along rows. In step i it is
+ * (lane_piece ^ i-th rows' swizzle) + i-th rows' offset, since the lane's row is below `rows`. */
+template <int dim> __device__ __forceinline__ uint32_t lane_piece(uint32_t step)
+{
+    constexpr uint32_t pieces = dim / 8, rows = 32 / pieces;
+    const uint32_t lane = lane_index(), row = lane / pieces;
+    uint32_t at = row * 2 * dim + ((lane % pieces) ^ row) * 16;
+    return (at ^ step * rows % 8 * 16) + step * rows * 2 * dim;
+}
+
+/* Starts the copy of this warp's rows of a tile, keys or `values`, into `to`: the tile itself for
+ * f16, else the warp's own place. A page holds keys, values, scales of keys, scales of values. */
+template <enum kv_type type, int dim>
+__device__ __forceinline__ void fetch(uint8_t *to, const key_source &source, uint32_t tile,
+                                      uint32_t values)
+{
+    typedef format<type, dim> format;
+    const uint32_t lane = lane_index(), valid = valid_rows(source, tile);
+    const uint8_t *rows = source.data, *scales = rows;
+    if (valid > 0) {
+        uint32_t position = tile * KEYS + warp_index() * WARP_KEYS;
+        uint32_t page = position / source.page_tokens, slot = position % source.page_tokens;
+        rows += source.pages[page] * source.page_bytes;
+        scales = rows + (2 * format::row + values * format::scales) * source.page_tokens +
+                 slot * format::scales;
+        rows += (values * source.page_tokens + slot) * format::row;
+    }
+#pragma unroll
+    for (uint32_t i = 0; i < WARP_KEYS * format::row / 512; i++) {
+        bool seen = (512 * i + 16 * lane) / format::row < valid;
+        copy16_async_if(to + (type == KV_F16 ? lane_piece<dim>(i) : 512 * i + 16 * lane),
+                        seen ? rows + 512 * i + 16 * lane : source.data, seen);
+    }
+    if (type != KV_F16 && lane < WARP_KEYS * format::scales / 16 &&
+        16 * lane < valid * format::scales)
+        copy16_async(to + WARP_KEYS * format::row + 16 * lane, scales + 16 * lane);
+    copy_commit();
+}
+
+/* Eight values from eight bytes of int8: 1024 + (value + 128) in halves, exactly, less 1152. */
+__device__ __forceinline__ uint4 widen_q8(uint2 bytes, uint32_t scale)
+{
+    const uint32_t thousand = 0x64646464, zero = 0x64806480;
+    uint32_t a = bytes.x ^ 0x80808080u, b = bytes.y ^ 0x80808080u;
+    uint4 out;
+    out.x = half2_mul(half2_sub(byte_permute(a, thousand, 0x4140), zero), scale);
+    out.y = half2_mul(half2_sub(byte_permute(a, thousand, 0x4342), zero), scale);
+    out.z = half2_mul(half2_sub(byte_permute(b, thousand, 0x4140), zero), scale);
+    out.w = half2_mul(half2_sub(byte_permute(b, thousand, 0x4342), zero), scale);
+    return out;
+}
+
+/* Eight values from the low (shift 0) or high (4) nibbles of eight bytes: level + 8. */
+__device__ __forceinline__ uint4 widen_q4(uint2 bytes, uint32_t shift, uint32_t scale)
+{
+    const uint32_t thousand = 0x64646464, zero = 0x64086408;
+    uint32_t a = bytes.x >> shift & 0x0F0F0F0Fu, b = bytes.y >> shift & 0x0F0F0F0Fu;
+    uint4 out;
+    out.x = half2_mul(half2_sub(byte_permute(a, thousand, 0x4140), zero), scale);
+    out.y = half2_mul(half2_sub(byte_permute(a, thousand, 0x4342), zero), scale);
+    out.z = half2_mul(half2_sub(byte_permute(b, thousand, 0x4140), zero), scale);
+    out.w = half2_mul(half2_sub(byte_permute(b, thousand, 0x4342), zero), scale);
+    return out;
+}
+
+/* Waits for this warp's rows, and widens them from `raw` into its rows of the tile. */
+template <enum kv_type type, int dim>
+__device__ __forceinline__ void land(uint8_t *to, const uint8_t *raw, uint32_t valid)
+{
+    copy_wait<0>();
+    if (type == KV_F16)
+        return;
+    warp_sync();
+    typedef format<type, dim> format;
+    constexpr uint32_t pieces = dim / 8, rows = 32 / pieces; /* a widened row; done in one step */
+    const uint32_t row = lane_index() / pieces, piece = lane_index() % pieces;
+    const uint32_t shift = piece % 4 / 2 * 4;
+    const uint8_t *from =
+        raw + row * format::row + (type == KV_Q8 ? 8 * piece : piece / 4 * 16 + piece % 2 * 8);
+    const uint8_t *scales = raw + WARP_KEYS * format::row + row * format::scales + piece / 4 * 2;
+#pragma unroll
+    for (uint32_t i = 0; i < WARP_KEYS / rows; i++) {
+        uint2 bytes = *(const uint2 *)(from + i * rows * format::row);
+        uint32_t scale = *(const uint16_t *)(scales + i * rows * format::scales) * 0x00010001u;
+        uint4 values = type == KV_Q8 ? widen_q8(bytes, scale) : widen_q4(bytes, shift, scale);
+        if (row + i * rows >= valid)
+            values = make_uint4(0, 0, 0, 0);
+        *(uint4 *)(to + lane_piece<dim>(i)) = values;
+    }
+}
+
+/* --- queries ---------------------------------------------------------------------------------- */
+
+/* This warp's rows, times `scale`, to shared memory; zeros where there are none. */
+template <int dim>
+__device__ void load_queries(uint8_t *to, const float *q, size_t stride, uint32_t count,
+                             float scale)
+{
+    constexpr uint32_t pieces = dim / 8;
+#pragma unroll 4
+    for (uint32_t i = 0; i < WARP_ROWS * pieces / 32; i++) {
+        uint32_t unit = 32 * i + lane_index(), row = unit / pieces, piece = unit % pieces;
+        uint4 halves = make_uint4(0, 0, 0, 0);
+        if (row < count) {
+            const float *from = q + row * stride + 8 * piece;
+            float4 a = *(const float4 *)from, b = *(const float4 *)(from + 4);
+            halves.x = half2_pack(a.x * scale, a.y * scale);
+            halves.y = half2_pack(a.z * scale, a.w * scale);
+            halves.z = half2_pack(b.x * scale, b.y * scale);
+            halves.w = half2_pack(b.z * scale, b.w * scale);
+        }
+        *(uint4 *)(to + lane_piece<dim>(i)) = halves;
+    }
+    warp_sync();
+}
+
+/* --- scores and sums -------------------------------------------------------------------------- */
+
+/* One lane's part of a warp's 32 rows. Rows of a lane: 16 m + 8 h + lane / 4; columns of tile n:
+ * 8 n + 2 (lane % 4) + e; both at [m][n][2 h + e]. */
+template <int dim> struct warp_state {
+    float sums[M_TILES][dim / 8][4];
+    float max[M_TILES][2], sum[M_TILES][2];
+};
+
+typedef float score_tile[M_TILES][KEY_TILES][4];
+typedef uint32_t weight_tile[M_TILES][KEY_TILES][2]; /* halves; a C fragment packed is an A one */
+
+template <int dim>
+__device__ __forceinline__ void compute_scores(score_tile scores, const uint8_t *queries,
+                                               const uint8_t *keys)
+{
+    const uint32_t lane = lane_index(), r = lane % 8;
+    /* (2 k + x) ^ r is (x ^ r) ^ 2 k: one xor a step. */
+    const uint32_t a_at = lane % 16 * 2 * dim + ((lane / 16) ^ r) * 16;
+    const uint32_t b_at = (lane / 16 * 8 + r) * 2 * dim + ((lane / 8 % 2) ^ r) * 16;
+#pragma unroll
+    for (uint32_t m = 0; m < M_TILES; m++)
+#pragma unroll
+        for (uint32_t n = 0; n < KEY_TILES; n++)
+#pragma unroll
+            for (uint32_t i = 0; i < 4; i++)
+                scores[m][n][i] = 0;
+#pragma unroll
+    for (uint32_t k = 0; k < dim / 16; k++) {
+        uint32_t a[M_TILES][4];
+#pragma unroll
+        for (uint32_t m = 0; m < M_TILES; m++)
+            ldmatrix_x4(a[m], queries + (a_at ^ 32 * k) + m * 16 * 2 * dim);
+#pragma unroll
+        for (uint32_t n = 0; n < KEY_TILES; n += 2) {
+            uint32_t b[4];
+            ldmatrix_x4(b, keys + (b_at ^ 32 * k) + n * 8 * 2 * dim);
+#pragma unroll
+            for (uint32_t m = 0; m < M_TILES; m++) {
+                mma_16816(scores[m][n], a[m], b);
+                mma_16816(scores[m][n + 1], a[m], b + 2);
+            }
+        }
+    }
+}
+
+/* Key c of the tile is seen by row i where c <= i + `seen`. */
+__device__ __forceinline__ void mask_scores(score_tile scores, int32_t seen)
+{
+    const int32_t row = (int32_t)lane_index() / 4, column = (int32_t)lane_index() % 4 * 2;
+#pragma unroll
+    for (int32_t m = 0; m < M_TILES; m++)
+#pragma unroll
+        for (int32_t n = 0; n < KEY_TILES; n++)
+#pragma unroll
+            for (int32_t i = 0; i < 4; i++)
+                if (8 * n + column + i % 2 > 16 * m + 8 * (i / 2) + row + seen)
+                    scores[m][n][i] = -INFINITY;
+}
+
+/* Maximum over a row's 64 scores and what was before: four lanes hold the row. */
+__device__ __forceinline__ float row_max(const float (*scores)[4], uint32_t h, float before)
+{
+    float max = before;
+#pragma unroll
+    for (uint32_t n = 0; n < KEY_TILES; n++)
+        max = fmaxf(max, fmaxf(scores[n][2 * h], scores[n][2 * h + 1]));
+    max = fmaxf(max, warp_shuffle_xor(max, 1));
+    return fmaxf(max, warp_shuffle_xor(max, 2));
+}
+
+template <int dim>
+__device__ __forceinline__ void rescale(warp_state<dim> &state, const float (*factor)[2])
+{
+#pragma unroll
+    for (uint32_t m = 0; m < M_TILES; m++) {
+        state.sum[m][0] *= factor[m][0];
+        state.sum[m][1] *= factor[m][1];
+#pragma unroll
+        for (uint32_t n = 0; n < dim / 8; n++) {
+            state.sums[m][n][0] *= factor[m][0];
+            state.sums[m][n][1] *= factor[m][0];
+            state.sums[m][n][2] *= factor[m][1];
+            state.sums[m][n][3] *= factor[m][1];
+        }
+    }
+}
+
+/* Weights exp2(score - max). Where no row of the warp has a new maximum, which after the first
+ * tiles is the rule, there is nothing to rescale. */
+template <int dim>
+__device__ __forceinline__ void softmax(weight_tile weights, score_tile scores,
+                                        warp_state<dim> &state)
+{
+    float factor[M_TILES][2];
+    bool raised = false;
+#pragma unroll
+    for (uint32_t m = 0; m < M_TILES; m++)
+#pragma unroll
+        for (uint32_t h = 0; h < 2; h++) {
+            float max = row_max(scores[m], h, state.max[m][h]);
+            factor[m][h] = exp2_fast(state.max[m][h] - max); /* 0 at the start */
+            raised = raised || max > state.max[m][h];
+            state.max[m][h] = max;
+        }
+    if (warp_ballot(raised) != 0)
+        rescale(state, factor);
+#pragma unroll
+    for (uint32_t m = 0; m < M_TILES; m++)
+#pragma unroll
+        for (uint32_t n = 0; n < KEY_TILES; n++)
+#pragma unroll
+            for (uint32_t h = 0; h < 2; h++) {
+                float low = exp2_fast(scores[m][n][2 * h] - state.max[m][h]);
+                float high = exp2_fast(scores[m][n][2 * h + 1] - state.max[m][h]);
+                state.sum[m][h] += low + high;
+                weights[m][n][h] = half2_pack(low, high);
+            }
+}
+
+template <int dim>
+__device__ __forceinline__ void add_values(weight_tile weights, warp_state<dim> &state,
+                                           const uint8_t *values)
+{
+    const uint32_t lane = lane_index();
+    const uint32_t b_at = lane % 16 * 2 * dim + ((lane / 16) ^ lane % 8) * 16;
+#pragma unroll
+    for (uint32_t k = 0; k < KEYS / 16; k++) {
+#pragma unroll
+        for (uint32_t n = 0; n < dim / 8; n += 2) {
+            uint32_t b[4];
+            ldmatrix_x4_trans(b, values + (b_at ^ 16 * n) + k * 16 * 2 * dim);
+#pragma unroll
+            for (uint32_t m = 0; m < M_TILES; m++) {
+                mma_16816(state.sums[m][n], weights[m][2 * k], b);
+                mma_16816(state.sums[m][n + 1], weights[m][2 * k], b + 2);
+            }
+        }
+    }
+}
+
+/* --- results ---------------------------------------------------------------------------------- */
+
+template <int dim> __device__ void start(warp_state<dim> &state)
+{
+#pragma unroll
+    for (uint32_t m = 0; m < M_TILES; m++) {
+        state.max[m][0] = state.max[m][1] = -INFINITY;
+        state.sum[m][0] = state.sum[m][1] = 0;
+#pragma unroll
+        for (uint32_t n = 0; n < dim / 8; n++)
+#pragma unroll
+            for (uint32_t i = 0; i < 4; i++)
+                state.sums[m][n][i] = 0;
+    }
+}
+
+/* Sums over weights, times `scale`. */
+template <int dim> __device__ void divide(warp_state<dim> &state, float scale)
+{
+    float factor[M_TILES][2];
+#pragma unroll
+    for (uint32_t m = 0; m < M_TILES; m++)
+#pragma unroll
+        for (uint32_t h = 0; h < 2; h++) {
+            float sum = state.sum[m][h];
+            sum += warp_shuffle_xor(sum, 1);
+            sum += warp_shuffle_xor(sum, 2);
+            factor[m][h] = scale / sum;
+        }
+    rescale(state, factor);
+}
+
+/* The butterflies of the Walsh-Hadamard transform of each row. Bit 0 of the column is e, bits 1 and
+ * 2 are the lane, the others n. */
+template <int dim> __device__ void rotate(warp_state<dim> &state)
+{
+    const uint32_t t = lane_index() % 4;
+#pragma unroll
+    for (uint32_t m = 0; m < M_TILES; m++) {
+#pragma unroll
+        for (uint32_t n = 0; n < dim / 8; n++) {
+            float *x = state.sums[m][n];
+            const float a = x[0] + x[1], b = x[0] - x[1], c = x[2] + x[3], d = x[2] - x[3];
+            x[0] = a, x[1] = b, x[2] = c, x[3] = d;
+#pragma unroll
+            for (uint32_t i = 0; i < 4; i++)
+#pragma unroll
+                for (uint32_t bit = 1; bit <= 2; bit *= 2) {
+                    float other = warp_shuffle_xor(x[i], bit);
+                    x[i] = (t & bit) != 0 ? other - x[i] : x[i] + other;
+                }
+        }
+#pragma unroll
+        for (uint32_t step = 1; step < dim / 8; step *= 2)
+#pragma unroll
+            for (uint32_t n = 0; n < dim / 8; n++)
+#pragma unroll
+                for (uint32_t i = 0; i < 4; i++)
+                    if ((n & step) == 0) {
+                        float low = state.sums[m][n][i], high = state.sums[m][n + step][i];
+                        state.sums[m][n][i] = low + high;
+                        state.sums[m][n + step][i] = low - high;
+                    }
+    }
+}
+
+/* To this warp's place in shared memory, which held its queries. */
+template <int dim> __device__ void stage(uint8_t *to, const warp_state<dim> &state)
+{
+    const uint32_t g = lane_index() / 4, t = lane_index() % 4;
+    warp_sync();
+#pragma unroll
+    for (uint32_t m = 0; m < M_TILES; m++)
+#pragma unroll
+        for (uint32_t n = 0; n < dim / 8; n++)
+#pragma unroll
+            for (uint32_t h = 0; h < 2; h++)
+                *(uint32_t *)(to + swizzled<dim>(16 * m + 8 * h + g, n) + 4 * t) =
+                    half2_pack(state.sums[m][n][2 * h], state.sums[m][n][2 * h + 1]);
+    warp_sync();
+}
+
+/* Whole rows of a head, or each value to its place in o_proj's order. */
+template <int dim>
+__device__ void store(uint16_t *a, size_t stride, const int32_t *index, uint32_t head,
+                      const uint8_t *from, uint32_t count)
+{
+    const uint32_t lane = lane_index();
+    constexpr uint32_t pieces = dim / 8;
+    if (index == NULL) {
+        for (uint32_t unit = lane; unit < count * pieces; unit += 32)
+            *(uint4 *)(a + unit / pieces * stride + head * dim + unit % pieces * 8) =
+                *(const uint4 *)(from + swizzled<dim>(unit / pieces, unit % pieces));
+        return;
+    }
+#pragma unroll
+    for (uint32_t column = lane; column < dim; column += 32) {
+        uint16_t *to = a + index[head * dim + column];
+        for (uint32_t row = 0; row < count; row++)
+            to[row * stride] =
+                *(const uint16_t *)(from + swizzled<dim>(row, column / 8) + column % 8 * 2);
+    }
+}
+
+/* --- the kernel ------------------------------------------------------------------------------- */
+
+/* The rows of one warp. */
+struct warp_rows {
+    uint32_t first, count; /* of the run */
+    uint32_t position;     /* of the first */
+    uint32_t tiles;        /* that they see some of */
+};
+
+/* The last run, which has the longest context where there is one sequence, is begun with. */
+__device__ __forceinline__ gpu_run run_of_block(const gpu_attend_call &call)
+{
+    return call.batch.run[gridDim.x - 1 - blockIdx.x];
+}
+
+__device__ __forceinline__ warp_rows rows_of_warp(const gpu_run &run)
+{
+    warp_rows rows = {warp_index() * WARP_ROWS, 0, run.position, 0};
+    if (rows.first >= run.count)
+        return rows;
+    uint32_t left = run.count - rows.first;
+    rows.count = left < WARP_ROWS ? left : WARP_ROWS;
+    rows.position += rows.first;
+    rows.tiles = (rows.position + rows.count - 1) / KEYS + 1;
+    return rows;
+}
+
+__device__ __forceinline__ key_source source_of(const gpu_attend_call &call, const gpu_run &run)
+{
+    uint32_t kv_head = blockIdx.y / (call.heads / call.kv.kv_heads);
+    key_source source;
+    source.data = (const uint8_t *)call.data + kv_head * call.kv.head_bytes;
+    source.pages = call.batch.pages + run.table;
+    source.page_tokens = call.kv.page_tokens;
+    source.limit = run.position + run.count;
+    source.page_bytes = call.kv.page_bytes;
+    return source;
+}
+
+/* Where a warp finds its things in shared memory. */
+struct warp_places {
+    uint8_t *queries;               /* its rows */
+    uint8_t *keys, *values;         /* the tile of all */
+    uint8_t *own_keys, *own_values; /* the rows of it that it brings, */
+    uint8_t *raw_keys, *raw_values; /* and where they come in from pages */
+};
+
+template <enum kv_type type, int dim>
+__device__ __forceinline__ warp_places places_of_warp(uint8_t *shared)
+{
+    constexpr uint32_t row = 2 * dim, raw = format<type, dim>::raw;
+    const uint32_t warp = warp_index();
+    warp_places at;
+    at.queries = shared + warp * WARP_ROWS * row;
+    at.keys = shared + GPU_PREFILL_ROWS * row;
+    at.values = at.keys + KEYS * row;
+    at.own_keys = at.keys + warp * WARP_KEYS * row;
+    at.own_values = at.values + warp * WARP_KEYS * row;
+    at.raw_keys = type == KV_F16 ? at.own_keys : at.values + KEYS * row + 2 * warp * raw;
+    at.raw_values = type == KV_F16 ? at.own_values : at.raw_keys + raw;
+    return at;
+}
+
+/* All tiles of the run; `queries` are there. */
+template <enum kv_type type, int dim>
+__device__ __forceinline__ void attend_tiles(const gpu_attend_call &call, const gpu_run &run,
+                                             const warp_places &at, const warp_rows &mine,
+                                             warp_state<dim> &state)
+{
+    const key_source source = source_of(call, run);
+    const uint32_t tiles = (source.limit + KEYS - 1) / KEYS;
+    fetch<type, dim>(at.raw_keys, source, 0, 0);
+    for (uint32_t tile = 0; tile < tiles; tile++) {
+        weight_tile weights;
+        land<type, dim>(at.own_keys, at.raw_keys, valid_rows(source, tile));
+        block_sync();
+        fetch<type, dim>(at.raw_values, source, tile, 1);
+        if (tile < mine.tiles) {
+            score_tile scores;
+            compute_scores<dim>(scores, at.queries, at.keys);
+            if (tile * KEYS + KEYS - 1 > mine.position)
+                mask_scores(scores, (int32_t)mine.position - (int32_t)(tile * KEYS));
+            softmax(weights, scores, state);
+        }
+        land<type, dim>(at.own_values, at.raw_values, valid_rows(source, tile));
+        block_sync();
+        if (tile + 1 < tiles)
+            fetch<type, dim>(at.raw_keys, source, tile + 1, 0);
+        if (tile < mine.tiles)
+            add_values(weights, state, at.values);
+    }
+}
+
+/* The run is looked up anew, so that the tiles need not keep it in registers. */
+template <enum kv_type type, int dim>
+__device__ __forceinline__ void finish(const gpu_attend_call &call, uint8_t *staged,
+                                       warp_state<dim> &state)
+{
+    const gpu_run run = run_of_block(call);
+    const warp_rows mine = rows_of_warp(run);
+    if (mine.count == 0)
+        return;
+    divide(state, type == KV_Q4 ? ROOT(dim) : 1.0f);
+    if (type == KV_Q4)
+        rotate(state);
+    stage(staged, state);
+    store<dim>(call.a + (run.first + mine.first) * call.a_stride, call.a_stride, call.a_index,
+               blockIdx.y, staged, mine.count);
+}
+
+template <enum kv_type type, int dim>
+__global__ void __launch_bounds__(THREADS, 2) attend_prefill(gpu_attend_call call)
+{
+    SHARED_BYTES(shared);
+    const warp_places at = places_of_warp<type, dim>(shared);
+    grid_wait();
+    grid_launch();
+    const gpu_run run = run_of_block(call);
+    const warp_rows mine = rows_of_warp(run);
+    const size_t stride = (size_t)call.heads * dim;
+    load_queries<dim>(at.queries, call.q + (run.first + mine.first) * stride + blockIdx.y * dim,
+                      stride, mine.count, LOG2_E * ROOT(dim));
+    warp_state<dim> state;
+    start(state);
+    attend_tiles<type, dim>(call, run, at, mine, state);
+    finish<type, dim>(call, at.queries, state);
+}
+
+template <enum kv_type type, int dim>
+static cudaError_t launch_typed(const struct gpu_attend_call *call, cudaStream_t stream)
+{
+    return launch(attend_prefill<type, dim>, dim3(call->batch.runs, call->heads), dim3(THREADS),
+                  format<type, dim>::shared, stream, true, *call);
+}
+
+template <int dim>
+static cudaError_t launch_dim(const struct gpu_attend_call *call, cudaStream_t stream)
+{
+    if (call->kv.type == KV_F16)
+        return launch_typed<KV_F16, dim>(call, stream);
+    if (call->kv.type == KV_Q8)
+        return launch_typed<KV_Q8, dim>(call, stream);
+    if (call->kv.type == KV_Q4)
+        return launch_typed<KV_Q4, dim>(call, stream);
+    return cudaErrorInvalidValue;
+}
+
+extern "C" cudaError_t gpu_attend_prefill(const struct gpu_attend_call *call, cudaStream_t stream)
+{
+    if (call->batch.runs == 0)
+        return cudaSuccess;
+    if (call->kv.page_tokens % WARP_KEYS != 0 || call->a_stride % 8 != 0)
+        return cudaErrorInvalidValue;
+    if (call->kv.head_dim == 128)
+        return launch_dim<128>(call, stream);
+    if (call->kv.head_dim == 64)
+        return launch_dim<64>(call, stream);
+    return cudaErrorInvalidValue;
+}
