@@ -27,6 +27,7 @@
  */
 #include "kernels/cuda/device.cuh"
 #include "kernels/cuda/gpu.h"
+#include "kernels/cuda/kv.cuh"
 #include "kernels/cuda/launch.cuh"
 
 #define WARPS     4
@@ -41,15 +42,15 @@
 
 /* Bytes of a row in a page, of its scales, of what a warp keeps of its 16 rows before they are
  * widened (rows, then scales), and of a block's shared memory. */
-template <enum kv_type type, int dim> struct format {
-    static constexpr uint32_t row = type == KV_F16 ? 2 * dim : type == KV_Q8 ? dim : dim / 2;
-    static constexpr uint32_t scales = type == KV_F16 ? 0 : 2 * (dim / 32);
+template <enum kv_type type, uint32_t dim> struct format {
+    static constexpr uint32_t row = kv_form<type, dim>::row_bytes;
+    static constexpr uint32_t scales = 2 * kv_form<type, dim>::scales;
     static constexpr uint32_t raw = type == KV_F16 ? 0 : WARP_KEYS * (row + scales);
     static constexpr uint32_t shared = (GPU_PREFILL_ROWS + 2 * KEYS) * 2 * dim + 2 * WARPS * raw;
 };
 
 /* Piece `piece` of row `row` in a matrix of rows of `dim` halves. */
-template <int dim> __device__ __forceinline__ uint32_t swizzled(uint32_t row, uint32_t piece)
+template <uint32_t dim> __device__ __forceinline__ uint32_t swizzled(uint32_t row, uint32_t piece)
 {
     return row * 2 * dim + (piece ^ row % 8) * 16;
 }
@@ -72,7 +73,7 @@ __device__ __forceinline__ uint32_t valid_rows(const key_source &source, uint32_
 
 /* The piece of a lane in a widened 16-row piece of a tile: lanes go along rows. In step i it is
  * (lane_piece ^ i-th rows' swizzle) + i-th rows' offset, since the lane's row is below `rows`. */
-template <int dim> __device__ __forceinline__ uint32_t lane_piece(uint32_t step)
+template <uint32_t dim> __device__ __forceinline__ uint32_t lane_piece(uint32_t step)
 {
     constexpr uint32_t pieces = dim / 8, rows = 32 / pieces;
     const uint32_t lane = lane_index(), row = lane / pieces;
@@ -82,7 +83,7 @@ template <int dim> __device__ __forceinline__ uint32_t lane_piece(uint32_t step)
 
 /* Starts the copy of this warp's rows of a tile, keys or `values`, into `to`: the tile itself for
  * f16, else the warp's own place. A page holds keys, values, scales of keys, scales of values. */
-template <enum kv_type type, int dim>
+template <enum kv_type type, uint32_t dim>
 __device__ __forceinline__ void fetch(uint8_t *to, const key_source &source, uint32_t tile,
                                       uint32_t values)
 {
@@ -136,7 +137,7 @@ __device__ __forceinline__ uint4 widen_q4(uint2 bytes, uint32_t shift, uint32_t 
 }
 
 /* Waits for this warp's rows, and widens them from `raw` into its rows of the tile. */
-template <enum kv_type type, int dim>
+template <enum kv_type type, uint32_t dim>
 __device__ __forceinline__ void land(uint8_t *to, const uint8_t *raw, uint32_t valid)
 {
     copy_wait<0>();
@@ -164,7 +165,7 @@ __device__ __forceinline__ void land(uint8_t *to, const uint8_t *raw, uint32_t v
 /* --- queries ---------------------------------------------------------------------------------- */
 
 /* This warp's rows, times `scale`, to shared memory; zeros where there are none. */
-template <int dim>
+template <uint32_t dim>
 __device__ void load_queries(uint8_t *to, const float *q, size_t stride, uint32_t count,
                              float scale)
 {
@@ -190,7 +191,7 @@ __device__ void load_queries(uint8_t *to, const float *q, size_t stride, uint32_
 
 /* One lane's part of a warp's 32 rows. Rows of a lane: 16 m + 8 h + lane / 4; columns of tile n:
  * 8 n + 2 (lane % 4) + e; both at [m][n][2 h + e]. */
-template <int dim> struct warp_state {
+template <uint32_t dim> struct warp_state {
     float sums[M_TILES][dim / 8][4];
     float max[M_TILES][2], sum[M_TILES][2];
 };
@@ -198,7 +199,7 @@ template <int dim> struct warp_state {
 typedef float score_tile[M_TILES][KEY_TILES][4];
 typedef uint32_t weight_tile[M_TILES][KEY_TILES][2]; /* halves; a C fragment packed is an A one */
 
-template <int dim>
+template <uint32_t dim>
 __device__ __forceinline__ void compute_scores(score_tile scores, const uint8_t *queries,
                                                const uint8_t *keys)
 {
@@ -257,7 +258,7 @@ __device__ __forceinline__ float row_max(const float (*scores)[4], uint32_t h, f
     return fmaxf(max, warp_shuffle_xor(max, 2));
 }
 
-template <int dim>
+template <uint32_t dim>
 __device__ __forceinline__ void rescale(warp_state<dim> &state, const float (*factor)[2])
 {
 #pragma unroll
@@ -276,7 +277,7 @@ __device__ __forceinline__ void rescale(warp_state<dim> &state, const float (*fa
 
 /* Weights exp2(score - max). Where no row of the warp has a new maximum, which after the first
  * tiles is the rule, there is nothing to rescale. */
-template <int dim>
+template <uint32_t dim>
 __device__ __forceinline__ void softmax(weight_tile weights, score_tile scores,
                                         warp_state<dim> &state)
 {
@@ -306,7 +307,7 @@ __device__ __forceinline__ void softmax(weight_tile weights, score_tile scores,
             }
 }
 
-template <int dim>
+template <uint32_t dim>
 __device__ __forceinline__ void add_values(weight_tile weights, warp_state<dim> &state,
                                            const uint8_t *values)
 {
@@ -329,7 +330,7 @@ __device__ __forceinline__ void add_values(weight_tile weights, warp_state<dim> 
 
 /* --- results ---------------------------------------------------------------------------------- */
 
-template <int dim> __device__ void start(warp_state<dim> &state)
+template <uint32_t dim> __device__ void start(warp_state<dim> &state)
 {
 #pragma unroll
     for (uint32_t m = 0; m < M_TILES; m++) {
@@ -344,7 +345,7 @@ template <int dim> __device__ void start(warp_state<dim> &state)
 }
 
 /* Sums over weights, times `scale`. */
-template <int dim> __device__ void divide(warp_state<dim> &state, float scale)
+template <uint32_t dim> __device__ void divide(warp_state<dim> &state, float scale)
 {
     float factor[M_TILES][2];
 #pragma unroll
@@ -361,7 +362,7 @@ template <int dim> __device__ void divide(warp_state<dim> &state, float scale)
 
 /* The butterflies of the Walsh-Hadamard transform of each row. Bit 0 of the column is e, bits 1 and
  * 2 are the lane, the others n. */
-template <int dim> __device__ void rotate(warp_state<dim> &state)
+template <uint32_t dim> __device__ void rotate(warp_state<dim> &state)
 {
     const uint32_t t = lane_index() % 4;
 #pragma unroll
@@ -394,7 +395,7 @@ template <int dim> __device__ void rotate(warp_state<dim> &state)
 }
 
 /* To this warp's place in shared memory, which held its queries. */
-template <int dim> __device__ void stage(uint8_t *to, const warp_state<dim> &state)
+template <uint32_t dim> __device__ void stage(uint8_t *to, const warp_state<dim> &state)
 {
     const uint32_t g = lane_index() / 4, t = lane_index() % 4;
     warp_sync();
@@ -410,7 +411,7 @@ template <int dim> __device__ void stage(uint8_t *to, const warp_state<dim> &sta
 }
 
 /* Whole rows of a head, or each value to its place in o_proj's order. */
-template <int dim>
+template <uint32_t dim>
 __device__ void store(uint16_t *a, size_t stride, const int32_t *index, uint32_t head,
                       const uint8_t *from, uint32_t count)
 {
@@ -478,7 +479,7 @@ struct warp_places {
     uint8_t *raw_keys, *raw_values; /* and where they come in from pages */
 };
 
-template <enum kv_type type, int dim>
+template <enum kv_type type, uint32_t dim>
 __device__ __forceinline__ warp_places places_of_warp(uint8_t *shared)
 {
     constexpr uint32_t row = 2 * dim, raw = format<type, dim>::raw;
@@ -495,7 +496,7 @@ __device__ __forceinline__ warp_places places_of_warp(uint8_t *shared)
 }
 
 /* All tiles of the run; `queries` are there. */
-template <enum kv_type type, int dim>
+template <enum kv_type type, uint32_t dim>
 __device__ __forceinline__ void attend_tiles(const gpu_attend_call &call, const gpu_run &run,
                                              const warp_places &at, const warp_rows &mine,
                                              warp_state<dim> &state)
@@ -525,7 +526,7 @@ __device__ __forceinline__ void attend_tiles(const gpu_attend_call &call, const 
 }
 
 /* The run is looked up anew, so that the tiles need not keep it in registers. */
-template <enum kv_type type, int dim>
+template <enum kv_type type, uint32_t dim>
 __device__ __forceinline__ void finish(const gpu_attend_call &call, uint8_t *staged,
                                        warp_state<dim> &state)
 {
@@ -541,7 +542,7 @@ __device__ __forceinline__ void finish(const gpu_attend_call &call, uint8_t *sta
                blockIdx.y, staged, mine.count);
 }
 
-template <enum kv_type type, int dim>
+template <enum kv_type type, uint32_t dim>
 __global__ void __launch_bounds__(THREADS, 2) attend_prefill(gpu_attend_call call)
 {
     SHARED_BYTES(shared);
@@ -559,24 +560,14 @@ __global__ void __launch_bounds__(THREADS, 2) attend_prefill(gpu_attend_call cal
     finish<type, dim>(call, at.queries, state);
 }
 
-template <enum kv_type type, int dim>
+template <enum kv_type type, uint32_t dim>
 static cudaError_t launch_typed(const struct gpu_attend_call *call, cudaStream_t stream)
 {
     return launch(attend_prefill<type, dim>, dim3(call->batch.runs, call->heads), dim3(THREADS),
                   format<type, dim>::shared, stream, true, *call);
 }
 
-template <int dim>
-static cudaError_t launch_dim(const struct gpu_attend_call *call, cudaStream_t stream)
-{
-    if (call->kv.type == KV_F16)
-        return launch_typed<KV_F16, dim>(call, stream);
-    if (call->kv.type == KV_Q8)
-        return launch_typed<KV_Q8, dim>(call, stream);
-    if (call->kv.type == KV_Q4)
-        return launch_typed<KV_Q4, dim>(call, stream);
-    return cudaErrorInvalidValue;
-}
+#define LAUNCH(type, dim) launch_typed<type, dim>(call, stream)
 
 extern "C" cudaError_t gpu_attend_prefill(const struct gpu_attend_call *call, cudaStream_t stream)
 {
@@ -584,9 +575,5 @@ extern "C" cudaError_t gpu_attend_prefill(const struct gpu_attend_call *call, cu
         return cudaSuccess;
     if (call->kv.page_tokens % WARP_KEYS != 0 || call->a_stride % 8 != 0)
         return cudaErrorInvalidValue;
-    if (call->kv.head_dim == 128)
-        return launch_dim<128>(call, stream);
-    if (call->kv.head_dim == 64)
-        return launch_dim<64>(call, stream);
-    return cudaErrorInvalidValue;
+    return KV_DISPATCH(call->kv, LAUNCH);
 }
