@@ -60,6 +60,9 @@ struct backend_shape {
 struct backend_options {
     unsigned threads;    /* CPU: 0 = one per physical core */
     const char *kernels; /* CPU: NULL or "auto", "reference", "avx2", "avx512" */
+    /* CUDA: NULL, "auto" or "cuda": one device, more where one is too small; "cuda:1": that one;
+     * "cuda:0,1": these share the layers */
+    const char *device;
 };
 
 /* A host tensor as it lies in the file: no alignment is promised. Borrowed for the call. */
@@ -131,8 +134,15 @@ struct backend_ops {
     /* One phrase for people: "CPU AVX-512 VNNI, 2 threads". Owned by the backend. */
     const char *(*describe)(const struct backend *backend);
 
-    /* Loading. Bytes that load_linear will keep, so that the plan can be made before any load. */
+    /* Loading. What load_linear and load_table will keep, and what the backend needs beside weights
+     * and pages, so that the plan can be made before any load. `tied`: the head is the embedding. */
     uint64_t (*linear_bytes)(const struct backend *backend, const struct backend_linear *linear);
+    uint64_t (*table_bytes)(const struct backend *backend, enum table_slot slot,
+                            const struct backend_tensor *weight, bool tied);
+    uint64_t (*scratch_bytes)(const struct backend *backend);
+    /* The plan's sum: a backend of several devices chooses among them, before memory() and any
+     * load. May be left out. */
+    int (*expect)(struct backend *backend, uint64_t bytes, struct backend_error *error);
     int (*load_linear)(struct backend *backend, uint32_t layer, enum linear_slot slot,
                        const struct backend_linear *linear, struct backend_error *error);
     int (*load_norm)(struct backend *backend, uint32_t layer, enum norm_slot slot,
