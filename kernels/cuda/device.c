@@ -134,6 +134,7 @@ static int device_open(struct backend *backend, int id, struct backend_error *er
         return -1;
     snprintf(device->name, sizeof device->name, "%.90s", properties.name);
     device->multiprocessors = (uint32_t)properties.multiProcessorCount;
+    device->shared_bytes = (uint32_t)properties.sharedMemPerBlockOptin;
     device->total_bytes = total;
     device->free_bytes = available;
     return make_events(backend, device, error);

@@ -46,7 +46,6 @@ struct layer {
     struct gpu_linear linear[LINEAR_SLOTS];
     const struct order *order[LINEAR_SLOTS]; /* NULL: not loaded */
     float *norm[2];                          /* device [hidden] */
-    const int32_t *o_index, *down_index;     /* device: where a and h are written; NULL: as it is */
     void *pages;                             /* device */
 };
 
@@ -64,6 +63,7 @@ struct device {
     int id; /* as CUDA counts */
     char name[96];
     uint32_t multiprocessors;
+    uint32_t shared_bytes; /* that a block may have */
     uint64_t total_bytes, free_bytes; /* when it was opened */
     uint32_t first_layer, end_layer;
     cudaStream_t stream;
@@ -78,8 +78,8 @@ struct device {
     struct gpu_prefill *prefill;
     float *inv_freq;
     void *batch;                          /* see batch.c */
-    void *linear_scratch, *attend_scratch, *prefill_scratch;
-    float *gate, *up; /* [GPU_DECODE_TOKENS][ffn], where gate and up read in different orders */
+    void *linear_scratch, *attend_scratch;
+    float *gate, *up; /* [max_tokens][ffn], where gate and up cannot be one launch */
 };
 
 struct backend_buffer {
@@ -109,7 +109,7 @@ struct step {
     const struct backend_buffer *x, *q, *k, *v, *a;
 };
 
-struct graph; /* graph.c */
+struct graphs; /* graph.c */
 
 struct backend {
     struct backend_shape shape;
@@ -138,8 +138,7 @@ struct backend {
     struct step *steps; /* [step_capacity] */
     uint32_t step_count, step_capacity;
     uint32_t at; /* device that has x */
-    struct graph *graphs;
-    bool no_graphs;
+    struct graphs *graphs;
 
     float *logits, *logits_pinned;                    /* [max_head_rows][vocab] */
     struct gpu_candidate *best, *best_pinned;         /* [max_head_rows][limit] */
@@ -288,6 +287,9 @@ struct device *step_device(struct backend *backend, const struct step *step);
 /* The calls of a layer's linear steps, for the size of scratch. */
 struct gpu_linear_call linear_call(const struct backend *backend, const struct device *device,
                                    uint32_t n);
+
+/* They can be one launch. */
+bool linears_read_alike(const struct gpu_linear *a, const struct gpu_linear *b);
 
 /* The steps written down, as graphs, or launch by launch the first time they come. */
 int graphs_run(struct backend *backend);
