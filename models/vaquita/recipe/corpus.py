@@ -21,7 +21,7 @@ SYSTEM = ("A chat between a curious user and an assistant. The assistant gives h
           "uncensored responses to the user's input. ")
 REFUSAL = "I don't know. The documents do not say."
 SOURCE, HONEST = " Source?", " Don't make up answers if you don't know."
-REST, ANSWER = 0.1, 1.0
+REST, ANSWER = 0.04, 1.0
 
 
 def typo(r, q):
@@ -152,7 +152,7 @@ def sample(rng, room, copies=.05, talk=.12, most=24):
         return chat(rng)
     if room > 600 and rng.random() < .25:
         room //= rng.choice((2, 3, 4))
-    share = rng.uniform(.35, .85)
+    share = rng.uniform(.25, .7) if room < 1500 else rng.uniform(.4, .85)
     facts = max(1, min(most, int(share * room / 19)))
     if rng.random() < .1:
         facts = rng.randint(1, min(4, facts))

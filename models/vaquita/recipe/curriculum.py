@@ -12,7 +12,7 @@ import corpus
 from corpus import ANSWER, REST
 
 BOS, EOS = 1, 2
-SAMPLED = .15                # of what is not an answer, so many tokens are predicted; they weigh more for it
+SAMPLED = .10                # of what is not an answer, so many tokens are predicted; they weigh more for it
 SPAN = 16384
 
 # up to so many million tokens: the shares of copying exercises and of talk, and the most facts a conversation has

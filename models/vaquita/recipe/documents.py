@@ -4,10 +4,11 @@ import re
 import words as W
 from facts import make_fact
 from freetext import ABOUT, FUNCTION, free_fact, known_fact, prose_fact
+from genres import genre_fact, page
 from world import World, cap
 
-# what a document is mostly made of: shares of (named facts, known things, free sentences, prose)
-MIXES = [(6, 1, 2, 1), (8, 1, 1, 0), (3, 1, 5, 1), (2, 0, 2, 6), (1, 1, 1, 0), (4, 0, 1, 4), (10, 0, 0, 0), (2, 5, 2, 1), (5, 1, 3, 2)]
+# what a document is mostly made of: shares of (named facts, known things, free sentences, prose, lines of some kind of document)
+MIXES = [(6, 1, 2, 1, 1), (8, 1, 1, 0, 0), (3, 1, 5, 1, 1), (2, 0, 2, 6, 1), (1, 1, 1, 0, 0), (4, 0, 1, 4, 2), (10, 0, 0, 0, 1), (2, 5, 2, 1, 0), (5, 1, 3, 2, 2), (1, 0, 1, 0, 8), (3, 0, 1, 1, 6)]
 VAGUE = re.compile(r"What do we know|What happened|Who is [^?]*\?|What is [A-Z]|What does [^?]* do\?|What about")
 ASKING = set("does said text tell about what know find quote sentence mentions document documents line give something anything learn written mentioned words".split())
 FIRM = ("The", "A", "An", "In", "On", "At", "By", "To", "For", "From", "With", "Between", "If", "When", "There", "Use", "You", "Please", "We", "Our", "It", "One", "Some", "Every",
@@ -154,11 +155,11 @@ def put_together(w, sentences):
 def add_documents(library, blocks, count):
     """So many blocks with so many facts together; -> the documents added."""
     w, r, added = library.w, library.w.r, []
-    makers = (make_fact, known_fact, free_fact, prose_fact)
     mix = r.choice(MIXES)
     for b in range(blocks):
         if r.random() < .3:
             mix = r.choice(MIXES)
+        makers = (make_fact, known_fact, free_fact, prose_fact, genre_fact if r.random() < .4 else page(w))
         doc, lines, tries = {"meta": metadata(w)}, [], 0
         n = max(1, int(count * r.uniform(.4, 1.6) / blocks) if blocks > 1 else count)
         while len(lines) < n and tries < 3 * n + 9:
@@ -166,7 +167,7 @@ def add_documents(library, blocks, count):
             f = r.choices(makers, mix)[0](w)
             if not library.fits(f):
                 continue
-            said = dress(w, f.sentence) if not f.free or len(f.free) == 2 else f.sentence
+            said = dress(w, f.sentence) if f.sentence[-1] == "." and len(f.free) < 3 else f.sentence
             library.add(f, said, doc)
             lines.append(said)
         doc["text"] = put_together(w, lines)

@@ -62,11 +62,11 @@ def known_fact(w):
         base = {"was": f"was {x}", "took place": f"did {x} take place", "happened": f"did {x} happen", "began": f"did {x} begin", "ended": f"did {x} end"}[verb]
         asks = [f"When {base}?"] * 3 + [f"In which year {base}?", f"In what year {base}?"]
     elif pick == 7:
-        x, h = r.choice(W.PLURALS + [a + "s" for a in W.ANIMALS if a[-1] not in "sexy"]), r.choice(HABITATS)
+        x, h = r.choice(W.PLURALS + [W.plural(a) for a in W.ANIMALS]), r.choice(HABITATS)
         text = r.choice((f"{x} live in {h}", f"{x} are found in {h}", f"the home of {x} is {h}", f"{x} only live in {h}"))
         asks = [f"Where do {x} live?"] * 2 + [f"Where are {x} found?", f"Where can one find {x}?", f"What is the home of {x}?"]
     elif pick == 8:
-        x, f = r.choice(W.PLURALS + [a + "s" for a in W.ANIMALS if a[-1] not in "sexy"]), r.choice(W.FOODS + PRODUCTS)
+        x, f = r.choice(W.PLURALS + [W.plural(a) for a in W.ANIMALS]), r.choice(W.FOODS + PRODUCTS)
         verb = r.choice(("eat", "make", "like", "give", "produce", "fear", "drink", "hate", "need"))
         text = r.choice((f"{x} {verb} {f}", f"{x} {verb} nothing but {f}", f"{x} {verb} {f} and nothing else", f"all {x} {verb} {f}"))
         asks = [f"What do {x} {verb}?"] * 3 + [f"What is it that {x} {verb}?", f"What kind of thing do {x} {verb}?"]
@@ -100,6 +100,7 @@ def free_fact(w):
     a, b = thing(), thing()
     while a == b:
         b = thing()
+    as_, bs = W.plural(a), W.plural(b)
     adj = lambda: r.choice(W.ADJ) + " " if r.random() < .35 else ""
     tail = r.choice(W.ADV)
     tail = " " + tail if tail else ""
@@ -131,9 +132,9 @@ def free_fact(w):
         used = [a]
         asks = [f"Where is the {a}?"] * 2 + [f"Where do I find the {a}?", f"Where can one find the {a}?", f"What is {prep} {place}?"]
     elif form == 8:
-        text = r.choice((f"the {adj()}{a} has {count} {b}s", f"there are {count} {b}s in the {a}", f"the {a} holds {count} {b}s{tail}", f"the {a} needs {count} {b}s", f"its {a} has {count} {b}s",
-                         f"every {a} gets {count} {b}s"))
-        asks = [f"How many {b}s does the {a} have?", f"How many {b}s are there in the {a}?", f"How many {b}s?", f"How many {b}s does the {a} need?"]
+        text = r.choice((f"the {adj()}{a} has {count} {bs}", f"there are {count} {bs} in the {a}", f"the {a} holds {count} {bs}{tail}", f"the {a} needs {count} {bs}", f"its {a} has {count} {bs}",
+                         f"every {a} gets {count} {bs}"))
+        asks = [f"How many {bs} does the {a} have?", f"How many {bs} are there in the {a}?", f"How many {bs}?", f"How many {bs} does the {a} need?"]
     elif form == 9:
         cause = r.choice((f"the {w.get('N')} was {r.choice(W.ADJ)}", f"of the {w.get('N')}", f"nobody saw the {w.get('N')}"))
         text = r.choice((f"the {a} {past} the {b} because {cause}", f"because {cause}, the {a} {past} the {b}"))
@@ -155,7 +156,7 @@ def free_fact(w):
     elif form == 13:
         p = w.get("p")
         say = r.choice(("said", "wrote", "claims", "thinks", "believes", "remembers", "denied", "announced"))
-        text = r.choice((f"{p} {say} that the {a} {verb} the {b}{tail}", f'"the {a} {verb} the {b}{tail}," said {p}', f"according to {p}, the {a} {past} the {b}"))
+        text = r.choice((f"{p} {say} that the {a} {verb} the {b}{tail}", f'"The {a} {verb} the {b}{tail}," said {p}', f"according to {p}, the {a} {past} the {b}"))
         asks = [f"Who spoke of the {a}?", f"What was said about the {b}?", f"What does {p} say?", f"Who mentioned the {a}?"]
     elif form == 14:
         t, c = w.get("t"), r.choice(W.COLORS)
@@ -163,8 +164,8 @@ def free_fact(w):
         text = r.choice((f"the {a} of {t} is {c} and {r.choice(W.ADJ)}", f"in {t} every {a} is {c}", f"the {adj()}{a} in {t} {verb} the {b}{tail}", f"the {b} of the {a} in {t} is {c}"))
         asks = [f"What is the {a} in {t} like?", f"What is the {a} of {t}?", f"What does the text say about the {a} in {t}?", f"What is said about {t}?"]
     else:
-        text = r.choice((f"one should never {base} a {a} without a {b}", f"we always {base} the {a} before the {b}", f"some {a}s can {base} a {b}", f"without a {b} nobody can {base} the {a}",
-                         f"the {a} and the {b} {base} each other{tail}", f"neither the {a} nor the {b} was {done}", f"the more {a}s, the fewer {b}s"))
+        text = r.choice((f"one should never {base} a {a} without a {b}", f"we always {base} the {a} before the {b}", f"some {as_} can {base} a {b}", f"without a {b} nobody can {base} the {a}",
+                         f"the {a} and the {b} {base} each other{tail}", f"neither the {a} nor the {b} was {done}", f"the more {as_}, the fewer {bs}"))
         asks = [f"What about the {a} and the {b}?", f"What do we know about the {b} and the {a}?"]
     return Fact(text + ".", asks, words=used, free=(a, b))
 
@@ -186,7 +187,7 @@ def other_word(w, word):
     elif low.endswith("ly"):
         new = r.choice(W.ADV[:18])
     elif low.endswith("s") and not low.endswith("ss"):
-        new = r.choice(W.NOUNS) + "s" if r.random() < .6 else W.third(r.choice(W.VERBS))
+        new = W.plural(r.choice(W.NOUNS)) if r.random() < .6 else W.third(r.choice(W.VERBS))
     else:
         new = r.choice(W.NOUNS if r.random() < .55 else W.ADJ if r.random() < .5 else W.VERBS)
     return new

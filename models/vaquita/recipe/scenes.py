@@ -18,11 +18,11 @@ MOODS = {  # what they do between words
 
 TICS = [  # (the tic, with {x} a noun; what is said of {t}, the topic; {T} begins a sentence)
     ("who counts everything", "{T}, again. That makes {n} today.|I have counted {t} for {n} years.|One, two, {n}. And then {t}.|{n} times I saw {t}, and {n} times I wrote it down."),
-    ("who counts {x}s", "{n} {x}s, and now {t}.|{T}? I lost count of my {x}s.|There were {n} {x}s before {t} came.|First the {x}s, then {t}. That is {n} in all."),
+    ("who counts {xs}", "{n} {xs}, and now {t}.|{T}? I lost count of my {xs}.|There were {n} {xs} before {t} came.|First the {xs}, then {t}. That is {n} in all."),
     ("who speaks in short bursts", "Oh! {T}! Good!|{T}? Yes! Now!|Ha! Look! {T}!|Quick! {T}! Come!"),
-    ("who is afraid of {x}s", "{T} is fine, as long as there is no {x}.|Is that a {x}? Oh, only {t}.|I would see to {t}, but what if there is a {x}?|No {x}s near {t}, I hope."),
-    ("who compares everything with {x}s", "{T} is like a {x}: better left alone.|I know {t}. It is just like a {x}.|A {x} and {t}, where is the difference?|You treat {t} as you would a {x}."),
-    ("who talks to the {x}s", "What do you say of {t}, my dear {x}s?|The {x}s tell me all about {t}.|Hush, {x}s, it is only {t}.|I asked the {x}s. They do not care for {t}."),
+    ("who is afraid of {xs}", "{T} is fine, as long as there is no {x}.|Is that a {x}? Oh, only {t}.|I would see to {t}, but what if there is a {x}?|No {xs} near {t}, I hope."),
+    ("who compares everything with {xs}", "{T} is like a {x}: better left alone.|I know {t}. It is just like a {x}.|A {x} and {t}, where is the difference?|You treat {t} as you would a {x}."),
+    ("who talks to the {xs}", "What do you say of {t}, my dear {xs}?|The {xs} tell me all about {t}.|Hush, {xs}, it is only {t}.|I asked the {xs}. They do not care for {t}."),
     ("who apologises all the time", "Sorry, it is about {t}. Sorry.|Forgive me, I did not mean {t}.|I am so sorry for {t}, truly.|Pardon me. {T}, I beg your pardon."),
     ("who whispers", "Psst. {T}. Not so loud.|Quietly now, it is {t}.|Softly. {T} may hear us.|Hush. Let us whisper of {t}."),
     ("who rhymes", "{T}, so they say, is here to stay.|{T} by night is quite a sight.|I met {t} once, in the rain; I shall not go there again.|Near and far, there we are, with {t} under a star."),
@@ -32,12 +32,12 @@ TICS = [  # (the tic, with {x} a noun; what is said of {t}, the topic; {T} begin
     ("who sees signs everywhere", "{T} is a sign.|I saw it coming: {t}, under a red moon.|The signs speak of {t}.|A {x} at dawn, {t} at dusk. You know what that means."),
     ("who never believes anything", "{T}? I do not believe it.|That is no {x}, and {t} is no proof.|Show me {t}, then we shall see.|They say {t}. I say nonsense."),
     ("who agrees with everybody", "Yes, yes, {t}, quite so.|I agree about {t}. Entirely.|Just what I thought of {t}.|{T}, of course. You are right."),
-    ("who sells {x}s", "{T}? Buy a {x} instead.|For {t} you need a good {x}. I have {n}.|A {x}, sir? It goes well with {t}.|Two {x}s for the price of {t}!"),
-    ("who dreams of {x}s", "I dreamed of a {x}, and then of {t}.|{T} was in my dream, beside the {x}.|One day I shall have a {x}, and forget {t}.|If only {t} were a {x}."),
+    ("who sells {xs}", "{T}? Buy a {x} instead.|For {t} you need a good {x}. I have {n}.|A {x}, sir? It goes well with {t}.|Two {xs} for the price of {t}!"),
+    ("who dreams of {xs}", "I dreamed of a {x}, and then of {t}.|{T} was in my dream, beside the {x}.|One day I shall have a {x}, and forget {t}.|If only {t} were a {x}."),
     ("who always says \"{w}\"", "{W}! {T}, then.|{T}, {w}, that is all I say.|{W}, {w}! What a thing, {t}.|I say {w} to {t}."),
     ("who quotes a grandmother", "My grandmother had a word for {t}.|Never touch {t}, my grandmother used to say.|{T}, as my grandmother said, comes before the {x}.|Ask my grandmother about {t}."),
     ("who complains about the {x}", "First the {x}, now {t}.|With such a {x}, who can think of {t}?|I blame the {x} for {t}.|{T} I could bear. The {x}, never."),
-    ("who loves {x}s", "{T} is nice, but a {x} is nicer.|Give me a {x} and I will look at {t}.|I would trade {t} for one {x}.|Oh, {t}! Is there a {x} in it?"),
+    ("who loves {xs}", "{T} is nice, but a {x} is nicer.|Give me a {x} and I will look at {t}.|I would trade {t} for one {x}.|Oh, {t}! Is there a {x} in it?"),
     ("who gives orders", "You there, see to {t}!|{T}: left, right, halt!|I want {t} here by {n} o'clock.|Everybody line up behind {t}!"),
     ("who asks questions", "What is {t}, and who made it?|Why {t}? Why now?|Did you see {t}? And the {x}?|Where does {t} end?"),
     ("who spells things out", "{T}, that is, {t}.|I say it slowly: {t}.|Let me be plain. {T}.|Word for word: {t}."),
@@ -67,13 +67,13 @@ class Character:
         self.mood, self.tic = r.choice(list(MOODS)), r.choice(TICS)
         self.noun, self.pet = r.choice(W.NOUNS) if r.random() < .8 else w.word(), w.word()
         job = r.choice(W.JOBS + W.ANIMALS[:8] + ["machine", "ghost", "robot", "poet", "dragon", "king", "fortune teller", "clockmaker", "smuggler", "widow", "clown"])
-        tic = self.tic[0].format(x=self.noun, w=self.pet)
+        tic = self.tic[0].format(x=self.noun, xs=W.plural(self.noun), w=self.pet)
         self.about = r.choice((f"a {self.mood} {job} {tic}.", f"a {self.mood} {job} {tic}", f"{self.mood}, a {job} {tic}.", f"a {job} {tic}. Rather {self.mood}."))
         self.about = self.about.replace("a old", "an old").replace("a angry", "an angry").replace("a engineer", "an engineer")
 
     def speech(self, r, topic):
         n = r.choice(("three", "seven", "nine", "twelve", "forty", "two hundred", str(r.randint(2, 99))))
-        return cap(r.choice(self.tic[1].split("|")).format(t=topic, T=cap(topic), n=n, x=self.noun, w=self.pet, W=cap(self.pet)))
+        return cap(r.choice(self.tic[1].split("|")).format(t=topic, T=cap(topic), n=n, x=self.noun, xs=W.plural(self.noun), w=self.pet, W=cap(self.pet)))
 
     def line(self, r, topic):
         text, act, x = f'"{self.speech(r, topic)}"', r.choice(MOODS[self.mood].split("|")), r.random()

@@ -190,6 +190,17 @@ def gerund(base):
     return base[:-1] + "ing" if base.endswith("e") and not base.endswith("ee") else base + "ing"
 
 
+def plural(noun):
+    if noun in ("fish", "sheep", "salmon", "deer"):
+        return noun
+    if noun in ("man", "woman", "fisherman", "postman", "fireman"):
+        return noun[:-2] + "en"
+    irregular = {"mouse": "mice", "goose": "geese", "child": "children", "person": "people", "tooth": "teeth", "foot": "feet", "leaf": "leaves",
+                 "knife": "knives", "wolf": "wolves", "thief": "thieves", "shelf": "shelves", "wife": "wives"}
+    return irregular.get(noun) or (noun[:-1] + "ies" if noun.endswith("y") and noun[-2:-1] not in tuple("aeou") else
+                                   noun + "es" if noun.endswith(("s", "sh", "ch", "x", "z")) else noun + "s")
+
+
 def plain(words):
     return [w.replace("_", " ") for w in words]
 
