@@ -269,6 +269,13 @@ static void leave_turns_out(struct pane_chat *pane, const char *text)
                   left_out == 1 ? " is" : "s are");
 }
 
+/* The type that takes about half the room of the chat's; NULL: there is none. */
+static const char *smaller_kv_type(const struct chat *chat)
+{
+    const char *type = chat->settings->kv_type != NULL ? chat->settings->kv_type : "";
+    return strcmp(type, "q4") == 0 ? NULL : strcmp(type, "q8") == 0 ? "q4" : "q8";
+}
+
 static void choose_way(struct app *app, void *user, size_t index)
 {
     const struct fitting *fitting = user;
@@ -285,7 +292,8 @@ static void choose_way(struct app *app, void *user, size_t index)
     case WAY_KEYS:
         pane_chat_say(fitting->pane, TRANSCRIPT_NOTICE,
                       "keys and values at half the size leave room for about twice the context: "
-                      "leave and start with --kv-type q8 --context %zu; this chat is kept",
+                      "leave and start with --kv-type %s --context %zu; this chat is kept",
+                      smaller_kv_type(fitting->pane->chat),
                       2 * fitting->pane->chat->gauge.context);
         break;
     case WAY_CANCEL:
@@ -315,7 +323,7 @@ static void add_ways(struct fitting *fitting, struct picker *picker, const size_
                 xasprintf("of %zu tokens", parts[PART_DOCUMENT]));
         add_way(fitting, picker, WAY_OFF, "Turn documents off", xstrdup("goes to the list"));
     }
-    if (strcmp(chat->settings->kv_type != NULL ? chat->settings->kv_type : "", "q8") != 0)
+    if (smaller_kv_type(chat) != NULL)
         add_way(fitting, picker, WAY_KEYS, "A larger context", xstrdup("how to start with one"));
     add_way(fitting, picker, WAY_CANCEL, "Back to the text", NULL);
 }

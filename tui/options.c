@@ -130,8 +130,8 @@ const struct option options_table[] = {
      "the system line; unset: the template's own; empty: none"},
     {"context", 'c', NULL, "model:context", OPTION_U32, "TOKENS", 0, 16777216, NULL, AT(context),
      "0", "the context length; 0: all that the model supports"},
-    {"kv-type", 0, NULL, "model:kv_type", OPTION_CHOICE, "TYPE", NO_RANGE, "f32 f16 q8", AT(kv_type), "f16",
-     "how keys and values are kept; q8 takes about half of f16"},
+    {"kv-type", 0, NULL, "model:kv_type", OPTION_CHOICE, "TYPE", NO_RANGE, "f32 f16 q8 q4", AT(kv_type), "f16",
+     "how keys and values are kept; q8 takes about half of f16, q4 about a quarter"},
     {"kv-disk", 0, NULL, "model:kv_disk", OPTION_SIZE, "SIZE", NO_RANGE, NULL, AT(kv_disk), "4G",
      "the most that keys and values of prompts already read may take on disk, so that they are there "
      "at once next time; 0: none"},
@@ -380,7 +380,7 @@ int size_parse(const char *text, uint64_t *bytes)
     return 0;
 }
 
-/* "f32, f16 or q8", "0 to 1". */
+/* "f32, f16, q8 or q4", "0 to 1". */
 static void allowed_text(const struct option *option, struct strbuf *out)
 {
     if (option->type == OPTION_FLAG) {

@@ -150,7 +150,7 @@ static int choose_sizes(struct loading *loading)
         return error_set(loading->error, ERROR_INPUT, "chunk = %u: must be at most %u",
                          model->chunk, CHUNK_MAX);
     if ((unsigned)model->kv_type >= KV_TYPES)
-        return error_set(loading->error, ERROR_INPUT, "kv_type = %u: must be f32, f16 or q8",
+        return error_set(loading->error, ERROR_INPUT, "kv_type = %u: must be f32, f16, q8 or q4",
                          (unsigned)model->kv_type);
     return 0;
 }

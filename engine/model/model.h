@@ -74,7 +74,7 @@ char *model_describe(const char *directory, const struct model_config *config);
  * lists where it looked. */
 char *model_find(const char *name, struct error *error);
 
-const char *kv_type_name(enum kv_type type);             /* "f32", "f16", "q8" */
+const char *kv_type_name(enum kv_type type);             /* "f32", "f16", "q8", "q4" */
 int kv_type_parse(const char *name, enum kv_type *type); /* 0 or -1 */
 
 #endif

@@ -16,7 +16,7 @@
 #define POOL_SPARE_PAGES 4
 
 /* Indexed by enum kv_type. */
-static const char *const kv_names[KV_TYPES] = {[KV_F32] = "f32", [KV_F16] = "f16", [KV_Q8] = "q8"};
+static const char *const kv_names[KV_TYPES] = {[KV_F32] = "f32", [KV_F16] = "f16", [KV_Q8] = "q8", [KV_Q4] = "q4"};
 
 const char *kv_type_name(enum kv_type type)
 {
@@ -151,11 +151,12 @@ static void suggest(const struct model_plan *plan, const struct plan_input *inpu
         snprintf(out, size, "fits with %s", kv_names[type]);
         return;
     }
-    uint64_t page = input->ops->kv_page_bytes(&input->shape, KV_Q8);
+    enum kv_type smallest = KV_Q4;
+    uint64_t page = input->ops->kv_page_bytes(&input->shape, smallest);
     uint64_t pages = page > 0 ? room / page : 0;
     uint64_t tokens = pages > POOL_SPARE_PAGES ? (pages - POOL_SPARE_PAGES) * KV_PAGE_TOKENS : 0;
     if (tokens >= 512)
-        snprintf(out, size, "fits with q8 and a context of %llu tokens",
+        snprintf(out, size, "fits with %s and a context of %llu tokens", kv_names[smallest],
                  (unsigned long long)(tokens / 256 * 256));
     else
         snprintf(out, size, "the weights alone do not leave room for a conversation");

@@ -324,7 +324,8 @@ static void plan_refuses_with_numbers(void **state)
     const struct refusal table[] = {{19 * gib, KV_F32, "needs 32.3 GiB (7.0 GiB of weights, 25.2"},
                                     {25 * gib, KV_F32, "25.0 GiB free; fits with f16"},
                                     {15 * gib, KV_F16, "fits with q8"},
-                                    {10 * gib, KV_Q8, "fits with q8 and a context of 6"},
+                                    {11 * gib, KV_F16, "fits with q4"},
+                                    {9 * gib, KV_Q8, "fits with q4 and a context of 8"},
                                     {7 * gib, KV_F16, "do not leave room"}};
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         model_shape(&input.shape, &config, 16384, 256);
@@ -367,7 +368,7 @@ static void kv_names_round_trip(void **state)
         assert_int_equal(kv_type_parse(kv_type_name((enum kv_type)i), &type), 0);
         assert_int_equal(type, i);
     }
-    assert_int_equal(kv_type_parse("q4", &type), -1);
+    assert_int_equal(kv_type_parse("q5", &type), -1);
 }
 
 /* --- finding -----------------------------------------------------------------------------------
