@@ -35,6 +35,7 @@ static std::set<const struct CUstream_st *> &streams()
 
 static std::string last_report;
 static bool quiet;
+static size_t grids, launches;
 
 const char *shim_last_report(void)
 {
@@ -46,6 +47,16 @@ void shim_quiet(int wanted)
     quiet = wanted != 0;
 }
 
+size_t shim_grids(void)
+{
+    return grids;
+}
+
+size_t shim_launches(void)
+{
+    return launches;
+}
+
 /* --- running ---------------------------------------------------------------------------------- */
 
 static cudaError_t run_grid(struct operation *operation)
@@ -53,6 +64,7 @@ static cudaError_t run_grid(struct operation *operation)
     std::string report;
     struct block *early = operation->early;
     operation->early = NULL;
+    grids++;
     cudaError_t status = block_run_grid(operation->grid.get(), early, &report);
     if (status != cudaSuccess) {
         last_report = report;
@@ -204,6 +216,7 @@ cudaError_t shim_enqueue(const struct shim_grid &grid, cudaStream_t handle)
         status = cudaErrorLaunchOutOfResources;
     if (status != cudaSuccess)
         return shim_result(status);
+    launches++;
     struct operation operation = {std::make_shared<struct shim_grid>(grid), nullptr, NULL};
     if (hit == HIT_LOST)
         operation = {nullptr, [] { return cudaErrorUnknown; }, NULL};
@@ -486,6 +499,7 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t handle)
     enum fault_kind_hit hit = fault_count(FAULT_LAUNCH);
     if (hit == HIT_THIS)
         return shim_result(cudaErrorLaunchOutOfResources);
+    launches++;
     std::deque<struct operation> operations = exec->operations;
     if (hit == HIT_LOST)
         operations = {{nullptr, [] { return cudaErrorUnknown; }, NULL}};

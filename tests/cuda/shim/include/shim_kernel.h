@@ -16,7 +16,7 @@
 #include <tuple>
 #include <type_traits>
 
-#define __global__ static
+#define __global__
 #define __device__
 #define __host__
 #define __forceinline__ inline __attribute__((always_inline))
