@@ -16,13 +16,14 @@ NVCC ?= $(firstword $(shell command -v nvcc 2>/dev/null) $(wildcard $(CUDA_HOME)
 ifneq ($(NVCC),)
 CUDA_ROOT := $(patsubst %/bin/,%,$(dir $(realpath $(shell command -v $(NVCC)))))
 CUDA_LIB  := $(firstword $(wildcard $(addprefix $(CUDA_ROOT)/,lib64 targets/$(shell uname -m)-linux/lib lib)))
-# Code for one GPU runs on later ones of its generation (80 on 86 and 89, 120 on 121), only not as
-# well; PTX of two more is for the driver to compile on those that have no code here.
+# Machine code for each generation (that for 80 also runs on 87, that for 100 on 103, 120 on 121),
+# and PTX for the driver to compile on the others. All of it comes from two front-end runs a file,
+# for compute_80 and compute_90: nothing newer is used.
 CUDA_KNOWN := $(patsubst compute_%,%,$(shell $(NVCC) --list-gpu-arch))
 CUDA_ARCHS ?= $(filter 80 86 89 90 100 120,$(CUDA_KNOWN))
-CUDA_PTX   ?= $(sort $(filter 90,$(CUDA_ARCHS)) $(lastword $(CUDA_ARCHS)))
-GENCODE    := $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$(a),code=sm_$(a)) \
-              $(foreach a,$(CUDA_PTX),-gencode arch=compute_$(a),code=compute_$(a))
+virtual     = compute_$(if $(filter 8%,$(1)),80,90)
+GENCODE    := $(foreach a,$(CUDA_ARCHS),-gencode arch=$(call virtual,$a),code=sm_$a) \
+              $(foreach v,$(call virtual,$(lastword $(CUDA_ARCHS))),-gencode arch=$v,code=$v)
 NVCCFLAGS  ?= -O3
 CUDA_OBJ   := $(CUDA_CU:%.cu=$(BUILD)/cuda/%.cu.o) $(CUDA_C:%.c=$(BUILD)/cuda/%.o)
 CUDA_SO    := $(if $(CUDA_CU),$(BUILD)/airo-cuda.so)
