@@ -351,11 +351,12 @@ DEVICE uint32_t atomic_add(uint32_t *p, uint32_t v)
 #endif
 }
 
-/* The thread's writes before are seen by every thread that sees one of its writes after. */
+/* What this thread wrote or had seen before is seen by every thread of the device that sees one of
+ * its writes or atomic additions after, and goes through a fence too. */
 DEVICE void fence()
 {
 #ifdef __CUDACC__
-    __threadfence();
+    asm volatile("fence.acq_rel.gpu;" ::: "memory");
 #endif
 }
 

@@ -12,32 +12,37 @@
 
 #ifdef __CUDACC__
 #include <cuda_runtime.h>
-#include <type_traits>
 
-/* Whether this kernel's code, on this device, is one that waits in grid_wait: built for sm_90 or
- * later. (Code for sm_80 that the driver compiled for a newer device has no such wait.) */
-template <typename... Parameters>
-static cudaError_t launch_can_depend(void (*kernel)(Parameters...), bool *can)
+/* Over 48 KiB a kernel must be allowed its shared memory. It gets all that the device has, once: a
+ * captured graph may hold a launch with more than this one. */
+static inline cudaError_t launch_allow_shared(const void *kernel, const cudaFuncAttributes *kept,
+                                              size_t shared)
 {
-    cudaFuncAttributes attributes;
-    cudaError_t status = cudaFuncGetAttributes(&attributes, (const void *)kernel);
-    *can = status == cudaSuccess && attributes.ptxVersion >= 90;
-    return status;
+    int device, most;
+    if (shared <= 48 * 1024 || (size_t)kept->maxDynamicSharedSizeBytes >= shared)
+        return cudaSuccess;
+    cudaError_t status = cudaGetDevice(&device);
+    if (status == cudaSuccess)
+        status = cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
+    if (status != cudaSuccess)
+        return status;
+    return cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                most - (int)kept->sharedSizeBytes);
 }
 
 template <typename... Parameters, typename... Arguments>
 static cudaError_t launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared,
                           cudaStream_t stream, bool dependent, Arguments... arguments)
 {
-    cudaError_t status = cudaSuccess;
-    if (shared > 48 * 1024)
-        status = cudaFuncSetAttribute((const void *)kernel,
-                                      cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared);
-    bool overlaps = false;
-    if (status == cudaSuccess && dependent)
-        status = launch_can_depend(kernel, &overlaps);
+    cudaFuncAttributes attributes;
+    cudaError_t status = cudaFuncGetAttributes(&attributes, (const void *)kernel);
+    if (status == cudaSuccess)
+        status = launch_allow_shared((const void *)kernel, &attributes, shared);
     if (status != cudaSuccess)
         return status;
+    /* Code made for sm_80, which the driver may have compiled for a newer device, does not wait in
+     * grid_wait and must not overlap. */
+    bool overlaps = dependent && attributes.ptxVersion >= 90;
     cudaLaunchAttribute attribute = {};
     attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
     attribute.val.programmaticStreamSerializationAllowed = 1;

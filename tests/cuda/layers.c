@@ -26,24 +26,6 @@ void device_check(cudaError_t status, const char *call)
         fail_msg("%s: %s", call, cudaGetErrorString(status));
 }
 
-void *device_copy(const void *bytes, size_t size)
-{
-    void *device = NULL;
-    device_ok(cudaMalloc(&device, size));
-    if (bytes != NULL)
-        device_ok(cudaMemcpyAsync(device, bytes, size, cudaMemcpyHostToDevice, NULL));
-    else
-        device_ok(cudaMemsetAsync(device, 0, size, NULL));
-    device_ok(cudaStreamSynchronize(NULL));
-    return device;
-}
-
-void device_read(void *bytes, const void *device, size_t size)
-{
-    device_ok(cudaMemcpyAsync(bytes, device, size, cudaMemcpyDeviceToHost, NULL));
-    device_ok(cudaStreamSynchronize(NULL));
-}
-
 /* --- 4-bit layers as a file has them ---------------------------------------------------------- */
 
 struct source {

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "device_memory.h"
 #include "kernels/cuda/gpu.h"
 
 enum layer_order {
@@ -42,10 +43,6 @@ struct layer {
 struct layer *layer_make(const struct layer_options *options);
 void layer_free(struct layer *layer);
 
-/* Device memory with a copy of `bytes` (NULL: zeros); freed with cudaFree. */
-void *device_copy(const void *bytes, size_t size);
-/* Waits for the device and copies from it. */
-void device_read(void *bytes, const void *device, size_t size);
 #define device_ok(call) device_check((call), #call)
 void device_check(cudaError_t status, const char *call);
 
