@@ -25,7 +25,7 @@ template <int FORM, int PARTS> struct ring_of {
 #if defined __CUDA_ARCH__ && __CUDA_ARCH__ >= 800 && __CUDA_ARCH__ % 100 == 0
 #define AHEAD_BYTES 8192u /* the large cards: over 1.5 TB/s, L2 of 40 MB and more */
 #else
-#define AHEAD_BYTES 2048u
+#define AHEAD_BYTES 4096u
 #endif
 
 /* --- the stream of a warp --------------------------------------------------------------------- */
@@ -157,9 +157,11 @@ DEVICE void run_steps(struct run *r, const struct linear_arguments &a, const uns
     uint32_t tile = r->begin / r->slice.steps, step = r->begin % r->slice.steps, stage = 0;
     for (uint32_t left = r->end - r->begin; left > 0; tile++, step = 0) {
         float sum[PARTS][NT][4] = {};
-        uint32_t add[PARTS];
+        struct q4_zero zero[PARTS];
+#pragma unroll
         for (int p = 0; p < PARTS; p++)
-            add[p] = PARTS == 1 ? layer_of_tile(a, tile).zero_add : a.layer[p].zero_add;
+            zero[p] =
+                q4_zero_of(PARTS == 1 ? layer_of_tile(a, tile).zero_add : a.layer[p].zero_add);
         uint32_t end = step + left < r->slice.steps ? step + left : r->slice.steps;
         left -= end - step;
 #pragma unroll 1
@@ -172,7 +174,7 @@ DEVICE void run_steps(struct run *r, const struct linear_arguments &a, const uns
             if (FORM == WEIGHTS_F16)
                 f16_step<PARTS, NT>(sum, weights, x, offset);
             else
-                q4_step<FORM, PARTS, NT>(sum, weights, x, offset, add);
+                q4_step<FORM, PARTS, NT>(sum, weights, x, offset, zero);
             stage = stage + 1 == stages ? 0 : stage + 1;
         }
         piece_store<FORM, PARTS, NT>(a, *r, tile, sum);
@@ -246,22 +248,54 @@ DEVICE float bias_of(const struct linear_layer &layer, uint32_t output)
     return layer.bias != NULL ? layer.bias[output] : 0.0f;
 }
 
-/* One result of one token. */
-DEVICE void result_store(const struct linear_arguments &a, const struct linear_layer &layer,
-                         uint32_t output, uint32_t token, float value)
+/* Where the lane's results of a tile belong: value i of group j is of token 8 j + pair + i % 2 and
+ * of output row + 8 (i / 2). */
+struct results {
+    const struct linear_layer *layer;
+    uint32_t row, pair;
+};
+
+template <int PARTS>
+DEVICE struct results results_of(const struct linear_arguments &a, uint32_t tile)
 {
-    if (output >= layer.rows || token >= a.n)
-        return;
-    float *out = (float *)layer.out + token * layer.out_stride + output;
-    value += bias_of(layer, output);
-    *out = a.finish == GPU_ADD ? *out + value : value;
+    const struct linear_layer &layer = layer_of_tile(a, tile);
+    uint32_t row = (PARTS == 1 ? tile - layer.first : tile) * GPU_TILE_ROWS + lane_index() / 4;
+    return {&layer, row, lane_index() % 4 * 2};
 }
 
-DEVICE void result_store_silu(const struct linear_arguments &a, uint32_t output, uint32_t token,
-                              float gate, float up)
+DEVICE bool result_exists(const struct linear_arguments &a, const struct results &r, int j, int i)
 {
-    if (output >= a.layer[0].rows || token >= a.n)
-        return;
+    return r.row + i / 2 * 8 < r.layer->rows && 8 * j + r.pair + i % 2 < a.n;
+}
+
+/* Of GPU_STORE and GPU_ADD. */
+DEVICE float *result_at(const struct results &r, int j, int i)
+{
+    size_t token = 8 * j + r.pair + i % 2;
+    return (float *)r.layer->out + token * r.layer->out_stride + r.row + i / 2 * 8;
+}
+
+/* What the results are added to, read while the pieces come. */
+template <int NT>
+DEVICE void results_before(float before[NT][4], const struct linear_arguments &a,
+                           const struct results &r)
+{
+#pragma unroll
+    for (int j = 0; j < NT; j++)
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            before[j][i] = 0;
+            if (!result_exists(a, r, j, i))
+                continue;
+            if (a.finish == GPU_ADD)
+                before[j][i] = *result_at(r, j, i);
+            before[j][i] += bias_of(*r.layer, r.row + i / 2 * 8);
+        }
+}
+
+DEVICE void silu_store(const struct linear_arguments &a, uint32_t output, uint32_t token,
+                       float gate, float up)
+{
     gate += bias_of(a.layer[0], output);
     up += bias_of(a.layer[1], output);
     uint32_t place = a.out_index != NULL ? (uint32_t)a.out_index[output] : output;
@@ -270,23 +304,29 @@ DEVICE void result_store_silu(const struct linear_arguments &a, uint32_t output,
 }
 
 template <int PARTS, int NT>
-DEVICE void tile_finish(const struct linear_arguments &a, uint32_t tile)
+DEVICE void tile_finish(const struct linear_arguments &a, const float *sums, uint32_t tile)
 {
-    float sum[PARTS][NT][4] = {};
+    float sum[PARTS][NT][4] = {}, before[NT][4];
+    struct results r = results_of<PARTS>(a, tile);
+    if (PARTS == 1)
+        results_before<NT>(before, a, r);
     pieces_sum<PARTS, NT>(sum, a, tile);
-    const struct linear_layer &layer = layer_of_tile(a, tile);
-    uint32_t g = lane_index() / 4, pair = lane_index() % 4 * 2;
-    uint32_t output = (PARTS == 1 ? tile - layer.first : tile) * GPU_TILE_ROWS + g;
 #pragma unroll
-    for (int j = 0; j < NT; j++)
+    for (int j = 0; j < NT; j++) {
+        const float scale[2] = {row_scale(a, sums, 8 * j + r.pair),
+                                row_scale(a, sums, 8 * j + r.pair + 1)};
 #pragma unroll
         for (int i = 0; i < 4; i++) {
-            uint32_t token = 8 * j + pair + i % 2, row = output + i / 2 * 8;
+            float value = sum[0][j][i] * scale[i % 2];
+            if (!result_exists(a, r, j, i))
+                continue;
             if (PARTS == 1)
-                result_store(a, layer, row, token, sum[0][j][i]);
+                *result_at(r, j, i) = before[j][i] + value;
             else
-                result_store_silu(a, row, token, sum[0][j][i], sum[PARTS - 1][j][i]);
+                silu_store(a, r.row + i / 2 * 8, 8 * j + r.pair + i % 2, value,
+                           sum[PARTS - 1][j][i] * scale[i % 2]);
         }
+    }
 }
 
 /* Runs that bring a piece of the tile. */
@@ -301,7 +341,8 @@ DEVICE uint32_t pieces_of_tile(const struct linear_arguments &a, uint32_t tile)
 /* Says of up to 32 tiles, one a lane, that this run's pieces are there, and finishes those that
  * were waiting for nothing else. `pieces`: of the lane's tile; 0: none. */
 template <int PARTS, int NT>
-DEVICE void tiles_announce(const struct linear_arguments &a, uint32_t first, uint32_t pieces)
+DEVICE void tiles_announce(const struct linear_arguments &a, const float *sums, uint32_t first,
+                           uint32_t pieces)
 {
     bool last = false;
     if (pieces > 0) {
@@ -317,7 +358,7 @@ DEVICE void tiles_announce(const struct linear_arguments &a, uint32_t first, uin
     warp_sync();
     for (uint32_t i = 0; i < 32; i++)
         if (ready >> i & 1)
-            tile_finish<PARTS, NT>(a, first + i);
+            tile_finish<PARTS, NT>(a, sums, first + i);
 }
 
 DEVICE uint32_t lane_pieces(const struct linear_arguments &a, uint32_t first, uint32_t end)
@@ -339,17 +380,13 @@ __global__ void __launch_bounds__(LINEAR_THREADS, NT <= 2 ? 2 : 1)
     uint32_t tile = r.begin / r.slice.steps;
     uint32_t end = r.end > r.begin ? (r.end - 1) / r.slice.steps + 1 : tile;
     uint32_t pieces = lane_pieces(a, tile, end);
-    if (a.x != NULL)
-        rows_clear(a, shared);
-    block_sync();
-    grid_wait();
     rows_fill(a, shared, r.slice.first * stage_of<FORM, PARTS>::inputs,
               r.slice.steps * stage_of<FORM, PARTS>::inputs);
     run_steps<FORM, PARTS, NT>(&r, a, shared);
     fence(); /* this lane's pieces, before any lane's ticket */
     warp_sync();
     while (tile < end) {
-        tiles_announce<PARTS, NT>(a, tile, pieces);
+        tiles_announce<PARTS, NT>(a, rows_sums(a, shared), tile, pieces);
         tile += 32;
         pieces = lane_pieces(a, tile, end);
     }

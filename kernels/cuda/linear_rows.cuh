@@ -2,9 +2,13 @@
  * linear_rows.cuh - the inputs of a block: its slice of every token's row, as f16 in shared memory.
  *
  * Rows are 64 bytes longer than a multiple of 128, so that the two tokens whose inputs eight lanes
- * read at once (16 bytes each, four lanes a token) lie in different banks. Normalised rows are read
- * twice from L2 (sum of squares, then values) and scattered by the layer's order, which costs about
- * three bank conflicts a store; the weights keep coming meanwhile.
+ * read at once (16 bytes each, four lanes a token) lie in different banks.
+ *
+ * A norm is x * norm / rms(x): the products x * norm, scattered by the layer's order, are what the
+ * weights meet, and 1 / rms is left for the finished sums. So x is read once, and nothing waits for
+ * the sum of the squares. Residuals of Llama models times their norms are some 1e-4 to 1e3, which
+ * f16 holds as well before the division as after it. A scattered store costs about three bank
+ * conflicts; the weights keep coming meanwhile.
  */
 #ifndef AIRO_KERNELS_CUDA_LINEAR_ROWS_CUH
 #define AIRO_KERNELS_CUDA_LINEAR_ROWS_CUH
@@ -12,7 +16,8 @@
 #include "kernels/cuda/linear.cuh"
 
 #define ROWS_PADDING    64
-#define ROWS_SUMS_BYTES (LINEAR_TOKENS * (LINEAR_WARPS + 1) * 4)
+#define ROWS_SUMS_BYTES (LINEAR_TOKENS * LINEAR_WARPS * 4)
+#define COLUMNS         5 /* float4 of a row that a thread has at once: 5120 inputs a block */
 
 /* f16 that no value makes infinite; not a number stays what it is. */
 DEVICE uint16_t half_saturated(float value)
@@ -54,28 +59,45 @@ DEVICE void rows_copy(const struct linear_arguments &a, unsigned char *rows, uin
     copy_wait<0>();
 }
 
-/* sums[token][warp], then scales[token]: 1 / rms. The order is the same whatever n. */
-DEVICE void rows_scales(const struct linear_arguments &a, float *sums, float *scales)
+/* The columns that a thread has: float4 number i of a batch is column first + 1024 i. */
+struct columns {
+    int4 place[COLUMNS];
+    float4 norm[COLUMNS];
+    uint32_t first, in;
+};
+
+DEVICE bool column_exists(const struct columns &c, int i)
 {
-    for (uint32_t token = 0; token < a.n; token++) {
-        const float *x = row_of_x(a, token);
-        float sum = 0;
-        for (uint32_t i = 4 * threadIdx.x; i < a.in; i += 4 * LINEAR_THREADS) {
-            float4 v = load_floats(x + i);
-            sum = fmaf(v.x, v.x, fmaf(v.y, v.y, fmaf(v.z, v.z, fmaf(v.w, v.w, sum))));
-        }
-        sum = warp_sum(sum);
-        if (lane_index() == 0)
-            sums[token * LINEAR_WARPS + warp_index()] = sum;
+    return c.first + 4 * LINEAR_THREADS * i < c.in;
+}
+
+DEVICE void columns_load(struct columns *c, const struct linear_arguments &a, uint32_t first)
+{
+    c->first = first;
+    c->in = a.in;
+#pragma unroll
+    for (int i = 0; i < COLUMNS; i++) {
+        uint32_t at = first + 4 * LINEAR_THREADS * i;
+        c->place[i] = int4{(int)at, (int)at + 1, (int)at + 2, (int)at + 3};
+        c->norm[i] = float4{0, 0, 0, 0};
+        if (!column_exists(*c, i))
+            continue;
+        if (a.inverse != NULL)
+            c->place[i] = *(const int4 *)(a.inverse + at);
+        c->norm[i] = *(const float4 *)(a.norm + at);
     }
-    block_sync();
-    if (threadIdx.x < a.n) {
-        float sum = 0;
-        for (uint32_t warp = 0; warp < LINEAR_WARPS; warp++)
-            sum += sums[threadIdx.x * LINEAR_WARPS + warp];
-        scales[threadIdx.x] = 1.0f / sqrtf(sum / (float)a.in + a.eps);
-    }
-    block_sync();
+}
+
+DEVICE void values_load(float4 values[COLUMNS], const struct linear_arguments &a,
+                        const struct columns &c, uint32_t token)
+{
+    if (token >= a.n)
+        return;
+    const float *x = row_of_x(a, token) + c.first;
+#pragma unroll
+    for (int i = 0; i < COLUMNS; i++)
+        values[i] =
+            column_exists(c, i) ? load_floats(x + 4 * LINEAR_THREADS * i) : float4{0, 0, 0, 0};
 }
 
 /* One value to its place, if that is in the slice. */
@@ -85,35 +107,80 @@ DEVICE void row_store(unsigned char *row, uint32_t place, uint32_t inputs, float
         *(uint16_t *)(row + 2 * place) = half_saturated(value);
 }
 
-DEVICE void rows_normalise(const struct linear_arguments &a, unsigned char *rows, uint32_t first,
-                           uint32_t inputs, const float *scales)
+/* Stores a token's values and gives the thread's sum of squares. */
+DEVICE float values_store(const float4 values[COLUMNS], const struct columns &c, unsigned char *row,
+                          uint32_t first, uint32_t inputs)
 {
-    for (uint32_t i = 4 * threadIdx.x; i < a.in; i += 4 * LINEAR_THREADS) {
-        int4 place = {(int)i, (int)i + 1, (int)i + 2, (int)i + 3};
-        if (a.inverse != NULL)
-            place = *(const int4 *)(a.inverse + i);
-        float4 norm = *(const float4 *)(a.norm + i);
+    float sum = 0;
+#pragma unroll
+    for (int i = 0; i < COLUMNS; i++) {
+        float4 v = values[i], norm = c.norm[i];
+        sum = fmaf(v.x, v.x, fmaf(v.y, v.y, fmaf(v.z, v.z, fmaf(v.w, v.w, sum))));
+        if (!column_exists(c, i))
+            continue;
+        row_store(row, (uint32_t)c.place[i].x - first, inputs, v.x * norm.x);
+        row_store(row, (uint32_t)c.place[i].y - first, inputs, v.y * norm.y);
+        row_store(row, (uint32_t)c.place[i].z - first, inputs, v.z * norm.z);
+        row_store(row, (uint32_t)c.place[i].w - first, inputs, v.w * norm.w);
+    }
+    return sum;
+}
+
+/* x * norm to its places, and the sums of the squares of x: sums[token][warp]. The next token's
+ * values are on their way while one's are stored. */
+DEVICE void rows_scatter(const struct linear_arguments &a, unsigned char *rows, float *sums,
+                         uint32_t first, uint32_t inputs)
+{
+    for (uint32_t column = 4 * threadIdx.x; column < a.in + 4 * threadIdx.x;
+         column += COLUMNS * 4 * LINEAR_THREADS) {
+        struct columns c;
+        float4 values[COLUMNS], next[COLUMNS] = {};
+        columns_load(&c, a, column);
+        if (column == 4 * threadIdx.x)
+            grid_wait();
+        values_load(values, a, c, 0);
         for (uint32_t token = 0; token < a.n; token++) {
-            float4 v = load_floats(row_of_x(a, token) + i);
-            float scale = scales[token];
-            unsigned char *row = rows + token * a.row_bytes;
-            row_store(row, (uint32_t)place.x - first, inputs, v.x * scale * norm.x);
-            row_store(row, (uint32_t)place.y - first, inputs, v.y * scale * norm.y);
-            row_store(row, (uint32_t)place.z - first, inputs, v.z * scale * norm.z);
-            row_store(row, (uint32_t)place.w - first, inputs, v.w * scale * norm.w);
+            values_load(next, a, c, token + 1);
+            float sum = values_store(values, c, rows + token * a.row_bytes, first, inputs);
+            float *warp = sums + token * LINEAR_WARPS + warp_index();
+            sum = warp_sum(sum) + (column == 4 * threadIdx.x ? 0 : *warp);
+            warp_sync(); /* all have read what the first lane now writes */
+            if (lane_index() == 0)
+                *warp = sum;
+            warp_sync();
+#pragma unroll
+            for (int i = 0; i < COLUMNS; i++)
+                values[i] = next[i];
         }
     }
 }
 
-/* After grid_wait, by all threads of the block. */
+DEVICE float *rows_sums(const struct linear_arguments &a, unsigned char *rows)
+{
+    return (float *)(rows + a.rows_bytes - ROWS_SUMS_BYTES);
+}
+
+/* What a token's results are to be multiplied by: 1 / rms of its x. */
+DEVICE float row_scale(const struct linear_arguments &a, const float *sums, uint32_t token)
+{
+    float sum = 0;
+    if (a.x == NULL || token >= a.n)
+        return 1;
+    for (uint32_t warp = 0; warp < LINEAR_WARPS; warp++)
+        sum += sums[token * LINEAR_WARPS + warp];
+    return 1.0f / sqrtf(sum / (float)a.in + a.eps);
+}
+
+/* By all threads of the block; waits for the grid before. */
 DEVICE void rows_fill(const struct linear_arguments &a, unsigned char *rows, uint32_t first,
                       uint32_t inputs)
 {
     if (a.x != NULL) {
-        float *scales = (float *)(rows + a.rows_bytes - ROWS_SUMS_BYTES);
-        rows_scales(a, scales + LINEAR_TOKENS, scales);
-        rows_normalise(a, rows, first, inputs, scales);
+        rows_clear(a, rows);
+        block_sync();
+        rows_scatter(a, rows, rows_sums(a, rows), first, inputs);
     } else {
+        grid_wait();
         rows_copy(a, rows, first, inputs);
     }
     block_sync();

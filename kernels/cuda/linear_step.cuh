@@ -46,9 +46,15 @@ struct q4_zero {
     uint32_t low, high;
 };
 
-DEVICE struct q4_zero q4_zero_of(uint32_t low, uint32_t high)
+DEVICE struct q4_zero q4_zero_of(uint32_t zero)
 {
-    return {0x64006400u + low * 0x00010001u, 0x64006400u + high * 0x00100010u};
+    return {0x64006400u + zero * 0x00010001u, 0x64006400u + zero * 0x00100010u};
+}
+
+/* ... with the byte of zeros of two outputs: the high nibble is 16 zero as it stands. */
+DEVICE struct q4_zero q4_zero_add(struct q4_zero zero, uint32_t byte)
+{
+    return {zero.low + (byte & 0x0F) * 0x00010001u, zero.high + (byte & 0xF0) * 0x00010001u};
 }
 
 DEVICE void q4_fragment(uint32_t a[4], uint32_t word, struct q4_zero zero)
@@ -82,11 +88,12 @@ DEVICE void q4_block(float sum[NT][4], uint32_t first, uint32_t second, struct q
     }
 }
 
-/* add[part]: what stands for the zeros of every output (no zeros), or is added to each. x[j] is
- * the lane's address of the step's inputs of its token in group j. */
+/* zero[part]: of every output (no zeros), or what is added to each. x[j] is the lane's address of
+ * the inputs of its token in group j, of the slice; `offset` is where the step's begin. */
 template <int FORM, int PARTS, int NT>
 DEVICE void q4_step(float sum[PARTS][NT][4], const unsigned char *stage,
-                    const unsigned char *const x[NT], uint32_t offset, const uint32_t add[PARTS])
+                    const unsigned char *const x[NT], uint32_t offset,
+                    const struct q4_zero zero[PARTS])
 {
     uint32_t lane = lane_index(), g = lane / 4, zeros[PARTS];
     uint4 words[PARTS][2], scales[PARTS];
@@ -106,11 +113,12 @@ DEVICE void q4_step(float sum[PARTS][NT][4], const unsigned char *stage,
             inputs[j] = load16_shared(x[j] + offset + block * 64);
 #pragma unroll
         for (int p = 0; p < PARTS; p++) {
-            uint32_t low = add[p] + (zeros[p] >> block * 8 & 15);
-            uint32_t high = add[p] + (zeros[p] >> (block * 8 + 4) & 15);
+            struct q4_zero own = zero[p];
+            if (FORM == WEIGHTS_Q4_ZEROS)
+                own = q4_zero_add(own, zeros[p] >> block * 8);
             q4_block<NT>(sum[p], word_of(words[p][block / 2], block % 2 * 2),
-                         word_of(words[p][block / 2], block % 2 * 2 + 1), q4_zero_of(low, high),
-                         inputs, word_of(scales[p], block));
+                         word_of(words[p][block / 2], block % 2 * 2 + 1), own, inputs,
+                         word_of(scales[p], block));
         }
     }
 }
