@@ -276,29 +276,39 @@ static void dense_of_every_type(void **state)
         check_layer(&kinds[i], 2);
 }
 
-/* Slices, runs that end within tiles, tiles of many runs, blocks with warps that have nothing. */
+/* Slices, runs that end within tiles, tiles of many runs, blocks with warps that have nothing;
+ * more than 32 pieces of a tile; more than 32 tiles of a run. */
 static void work_cut_everywhere(void **state)
 {
     (void)state;
-    static const struct layer_options wide = {.in = 2720,
-                                              .out = 24,
-                                              .group_size = 32,
-                                              .zeros = true,
-                                              .zero_offset = 1,
-                                              .order = LAYER_SHUFFLE,
-                                              .seed = 21};
-    static const uint32_t machines[] = {1, 2, 3, 5, 16};
-    struct layer *layer = layer_make(&wide);
-    struct rows raw = rows_raw(layer);
-    for (size_t i = 0; i < sizeof machines / sizeof *machines; i++) {
-        struct gpu_linear_call call = call_make(&layer, 1, &raw, machines[i]);
-        float *results = call_results(&call, 3);
-        results_check(results, layer, &raw, 3, NULL, 0, ROUNDED);
-        free(results);
-        call_free(&call);
+    static const struct {
+        struct layer_options options;
+        uint32_t multiprocessors;
+    } cuts[] = {
+        {{.in = 2720, .out = 24, .group_size = 32, .zeros = true, .order = LAYER_SHUFFLE}, 1},
+        {{.in = 2720, .out = 24, .group_size = 32, .zeros = true, .order = LAYER_SHUFFLE}, 2},
+        {{.in = 2720, .out = 24, .group_size = 32, .zeros = true, .order = LAYER_SHUFFLE}, 3},
+        {{.in = 5120, .out = 40, .group_size = 128, .order = LAYER_SHUFFLE}, 5},
+        {{.in = 5128, .out = 24, .group_size = 128, .order = LAYER_UNEVEN}, 16},
+        {{.in = 17920, .out = 32, .group_size = 128}, 64},
+        {{.in = 128, .out = 5120, .group_size = 32}, 1},
+        {{.in = 4128, .out = 48, .dense = true, .dtype = BACKEND_F16}, 7},
+    };
+    for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) {
+        struct layer *layer = layer_make(&cuts[i].options);
+        struct rows raw = rows_raw(layer), packed = rows_packed(layer);
+        const struct rows *rows[] = {&raw, &packed};
+        for (size_t form = 0; form < 2; form++) {
+            struct gpu_linear_call call = call_make(&layer, 1, rows[form], cuts[i].multiprocessors);
+            float *results = call_results(&call, 3);
+            results_check(results, layer, rows[form], 3, NULL, 0, form == 0 ? ROUNDED : EXACT);
+            free(results);
+            call_free(&call);
+        }
+        rows_free(&raw);
+        rows_free(&packed);
+        layer_free(layer);
     }
-    rows_free(&raw);
-    layer_free(layer);
 }
 
 static void three_layers_at_once(void **state)
