@@ -562,7 +562,7 @@ DEVICE void finish_columns(uint8_t *shared, const struct gpu_attend_call &call,
 /* --- the kernel ------------------------------------------------------------------------------- */
 
 template <enum kv_type type, uint32_t dim, bool one_place>
-__global__ void __launch_bounds__(THREADS, 2)
+__global__ void __launch_bounds__(THREADS, type == KV_F16 && dim == 128 ? 2 : 3)
     attend(struct gpu_attend_call call, struct attend_scratch scratch)
 {
     typedef attend_shared<type, dim, one_place> shape;
