@@ -2,7 +2,7 @@
  * dequantise.cu - tiles of a layer (gpu.h) -> a plain f16 matrix, for cuBLAS.
  *
  * A warp takes CHUNKS chunks that follow each other in memory and asks for all of them before it
- * uses the first: with 32 warps on a multiprocessor that is 32 x 4 x 576 bytes = 72 KiB in flight,
+ * uses the first: with 32 warps on a multiprocessor that is 32 x 2 x 1152 bytes = 72 KiB in flight,
  * more than memory needs. A lane owns 8 inputs of outputs g and g + 8 in each block of 32, which
  * are 16 bytes of a row of the matrix; the four lanes of a row write 64 bytes together.
  *
@@ -12,17 +12,16 @@
 #include "kernels/cuda/device.cuh"
 #include "kernels/cuda/gpu.h"
 #include "kernels/cuda/launch.cuh"
+#include "kernels/cuda/tiles.cuh"
 
-#define THREADS      256
-#define CHUNKS       4   /* of one warp */
-#define NIBBLE_BYTES 512 /* of a chunk, before its scales and zeros */
-#define SCALE_BYTES  64
+#define THREADS 256
+#define CHUNKS  2 /* of one warp */
 
 struct dequantise_job {
     uint16_t *matrix;
     const uint8_t *data; /* of the first chunk that is wanted */
     uint32_t chunks;     /* all that are wanted */
-    uint32_t row_chunks; /* k / 64 */
+    uint32_t row_chunks; /* of a tile: k / 128 */
     uint32_t k, chunk_bytes;
     int32_t zero_add;
 };
@@ -36,10 +35,11 @@ __device__ static uint16_t *chunk_target(const dequantise_job &job, uint32_t chu
 
 /* --- four bits -------------------------------------------------------------------------------- */
 
+/* A lane's part of a chunk. */
 struct q4_piece {
-    uint4 nibbles;
-    uint32_t scales[2]; /* of the blocks: output g in the low half, g + 8 in the high one */
-    uint32_t zeros[2];  /* likewise in nibbles */
+    uint4 nibbles[2]; /* word m % 4 of piece m / 4 */
+    uint4 scales;     /* word b: of block b, output g in the low half, g + 8 in the high one */
+    uint32_t zeros;   /* byte b: likewise in nibbles */
 };
 
 template <bool has_zeros> __device__ q4_piece q4_load(const dequantise_job &job, uint32_t chunk)
@@ -47,14 +47,10 @@ template <bool has_zeros> __device__ q4_piece q4_load(const dequantise_job &job,
     const uint32_t lane = lane_index(), g = lane / 4;
     const uint8_t *from = job.data + (size_t)chunk * job.chunk_bytes;
     q4_piece piece;
-    piece.nibbles = load16_stream(from + 16 * lane);
-    const uint32_t *scales = (const uint32_t *)(from + NIBBLE_BYTES);
-    const uint8_t *zeros = from + NIBBLE_BYTES + SCALE_BYTES;
-#pragma unroll
-    for (uint32_t block = 0; block < 2; block++) {
-        piece.scales[block] = scales[8 * block + g];
-        piece.zeros[block] = has_zeros ? zeros[8 * block + g] : 0;
-    }
+    piece.nibbles[0] = load16_stream(from + tile_q4_word(lane, 0));
+    piece.nibbles[1] = load16_stream(from + tile_q4_word(lane, 4));
+    piece.scales = *(const uint4 *)(from + tile_q4_scale(g, 0, 0));
+    piece.zeros = has_zeros ? *(const uint32_t *)(from + tile_q4_zero(g, 0)) : 0;
     return piece;
 }
 
@@ -74,6 +70,7 @@ __device__ uint4 q4_weights(uint32_t first, uint32_t second, uint32_t shift, uin
     return out;
 }
 
+/* A block of 32: 16 bytes of output g at `to`, of output g + 8 eight rows further. */
 __device__ void q4_block(const dequantise_job &job, uint16_t *to, uint32_t first, uint32_t second,
                          uint32_t zeros, uint32_t scales)
 {
@@ -98,15 +95,17 @@ template <bool has_zeros> __global__ void dequantise_q4(dequantise_job job)
         if (chunk + i < job.chunks) {
             const q4_piece &piece = pieces[i];
             uint16_t *to = chunk_target(job, chunk + i) + (size_t)(lane / 4) * job.k + lane % 4 * 8;
-            q4_block(job, to, piece.nibbles.x, piece.nibbles.y, piece.zeros[0], piece.scales[0]);
-            q4_block(job, to + 32, piece.nibbles.z, piece.nibbles.w, piece.zeros[1],
-                     piece.scales[1]);
+            const uint4 *n = piece.nibbles, &scales = piece.scales;
+            q4_block(job, to, n[0].x, n[0].y, piece.zeros & 255, scales.x);
+            q4_block(job, to + 32, n[0].z, n[0].w, piece.zeros >> 8 & 255, scales.y);
+            q4_block(job, to + 64, n[1].x, n[1].y, piece.zeros >> 16 & 255, scales.z);
+            q4_block(job, to + 96, n[1].z, n[1].w, piece.zeros >> 24, scales.w);
         }
 }
 
 /* --- halves ----------------------------------------------------------------------------------- */
 
-/* A chunk is 2048 bytes, as much as a warp's four chunks of four bits: one at a time. */
+/* A chunk is 4096 bytes, more than a warp's two chunks of four bits: one at a time. */
 __global__ void dequantise_f16(dequantise_job job)
 {
     const uint32_t lane = lane_index();
@@ -114,13 +113,13 @@ __global__ void dequantise_f16(dequantise_job job)
     if (chunk >= job.chunks)
         return;
     const uint8_t *from = job.data + (size_t)chunk * job.chunk_bytes;
-    uint4 pieces[4];
+    uint4 pieces[TILE_MMAS];
 #pragma unroll
-    for (uint32_t m = 0; m < 4; m++)
-        pieces[m] = load16_stream(from + 16 * (32 * m + lane));
+    for (uint32_t m = 0; m < TILE_MMAS; m++)
+        pieces[m] = load16_stream(from + tile_f16(lane, m, 0, 0));
     uint16_t *to = chunk_target(job, chunk) + (size_t)(lane / 4) * job.k + lane % 4 * 8;
 #pragma unroll
-    for (uint32_t block = 0; block < 2; block++, to += 32) {
+    for (uint32_t block = 0; block < TILE_BLOCKS; block++, to += 32) {
         const uint4 a = pieces[2 * block], b = pieces[2 * block + 1];
         *(uint4 *)to = make_uint4(a.x, a.z, b.x, b.z);
         *(uint4 *)(to + (size_t)8 * job.k) = make_uint4(a.y, a.w, b.y, b.w);

@@ -40,7 +40,7 @@ static void put_nibble(uint8_t *chunk, struct place place, uint32_t value)
 {
     static const uint32_t nibbles[4][2] = {{0, 4}, {1, 5}, {2, 6}, {3, 7}};
     uint32_t word, nibble = nibbles[place.a][place.half];
-    uint8_t *at = chunk + 16 * place.lane + 4 * place.m;
+    uint8_t *at = chunk + 512 * (place.m / 4) + 16 * place.lane + 4 * (place.m % 4);
     memcpy(&word, at, 4);
     word |= value << 4 * nibble;
     memcpy(at, &word, 4);
@@ -56,13 +56,13 @@ static void fill_q4(struct plain_layer *layer, uint8_t *chunk, double *weights, 
 {
     const struct gpu_linear *linear = &layer->linear;
     for (uint32_t output = 0; output < GPU_TILE_ROWS; output++)
-        for (uint32_t block = 0; block < 2; block++) {
+        for (uint32_t block = 0; block < 4; block++) {
             uint16_t scale = f16_of_f32(0.05f * plain_float(seed));
             uint32_t zero = linear->has_zeros ? plain_word(seed) % 16 : 0;
-            uint32_t at = 8 * block + output % 8;
-            memcpy(chunk + 512 + 4 * at + 2 * (output / 8), &scale, 2);
+            uint32_t at = 4 * (output % 8) + block;
+            memcpy(chunk + 1024 + 4 * at + 2 * (output / 8), &scale, 2);
             if (linear->has_zeros)
-                chunk[576 + at] |= (uint8_t)(zero << 4 * (output / 8));
+                chunk[1152 + at] |= (uint8_t)(zero << 4 * (output / 8));
             for (uint32_t i = 0; i < 32; i++) {
                 uint32_t q = plain_word(seed) % 16, input = 32 * block + i;
                 int level = (int)q - ((int)zero + linear->zero_add);
@@ -121,12 +121,12 @@ static void make_order(struct plain_layer *layer, uint64_t *seed)
 
 static void make_bias(struct plain_layer *layer, uint64_t *seed)
 {
-    uint32_t out = layer->linear.out, padded = layer->linear.tiles * GPU_TILE_ROWS;
-    float *bias = calloc(padded, sizeof *bias);
+    uint32_t out = layer->linear.out;
+    float *bias = malloc(out * sizeof *bias);
     layer->bias = malloc(out * sizeof *layer->bias);
     for (uint32_t i = 0; i < out; i++)
         layer->bias[i] = bias[i] = plain_float(seed);
-    layer->linear.bias = device_copy(bias, padded * sizeof *bias);
+    layer->linear.bias = device_copy(bias, out * sizeof *bias);
     free(bias);
 }
 
@@ -143,7 +143,7 @@ struct plain_layer plain_layer_make(const struct plain_options *options)
                                     .zero_add = options->has_zeros ? 1 : 8,
                                 }};
     struct gpu_linear *linear = &layer.linear;
-    linear->chunk_bytes = linear->form == GPU_F16 ? 2048 : linear->has_zeros ? 592 : 576;
+    linear->chunk_bytes = linear->form == GPU_F16 ? 4096 : linear->has_zeros ? 1184 : 1152;
     linear->bytes = (size_t)linear->tiles * (linear->k / GPU_CHUNK_INPUTS) * linear->chunk_bytes;
     layer.weights = calloc((size_t)linear->tiles * GPU_TILE_ROWS * linear->k, sizeof(double));
     linear->data = make_tiles(&layer, &seed);

@@ -46,23 +46,23 @@ static void check_layer(enum gpu_form form, bool has_zeros, uint32_t k, uint32_t
 static void four_bits_are_widened_exactly(void **state)
 {
     (void)state;
-    check_layer(GPU_Q4, false, 64, 16);
-    check_layer(GPU_Q4, true, 64, 16);
-    check_layer(GPU_Q4, false, 192, 100);
-    check_layer(GPU_Q4, true, 704, 61);
+    check_layer(GPU_Q4, false, 128, 16);
+    check_layer(GPU_Q4, true, 128, 16);
+    check_layer(GPU_Q4, false, 384, 100);
+    check_layer(GPU_Q4, true, 640, 61);
 }
 
 static void halves_are_put_in_rows(void **state)
 {
     (void)state;
-    check_layer(GPU_F16, false, 64, 16);
-    check_layer(GPU_F16, false, 192, 100);
+    check_layer(GPU_F16, false, 128, 16);
+    check_layer(GPU_F16, false, 384, 100);
 }
 
 static void tiles_beyond_the_layer_are_refused(void **state)
 {
     (void)state;
-    const struct plain_options options = {.form = GPU_F16, .in = 64, .out = 16, .k = 64};
+    const struct plain_options options = {.form = GPU_F16, .in = 128, .out = 16, .k = 128};
     struct plain_layer layer = plain_layer_make(&options);
     assert_int_equal(gpu_dequantise(NULL, &layer.linear, 0, 2, 0), cudaErrorInvalidValue);
     cuda_ok(gpu_dequantise(NULL, &layer.linear, 1, 1, 0));
