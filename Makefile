@@ -35,7 +35,7 @@ CPPFLAGS += -I. -D_GNU_SOURCE -DAIRO_VERSION='"$(VERSION)"' -DAIRO_PREFIX='"$(PR
 ALL_CFLAGS = -std=c11 $(CFLAGS) $(WARNINGS) $(HARDEN) $(SANFLAGS) -pthread
 LDFLAGS  += -pie -Wl,-z,relro,-z,now $(SANFLAGS) -pthread
 LDLIBS   := -lncursesw -ltinfo -lreadline -liniparser -ljansson -lunistring -lmd4c -lsqlite3 \
-            -lz -lm
+            -lz -ldl -lm
 
 LIB_SRC  := $(sort $(wildcard engine/*/*.c kernels/*.c kernels/cpu/*.c)) \
             $(filter-out tui/main.c,$(sort $(wildcard tui/*.c)))

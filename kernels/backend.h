@@ -127,6 +127,9 @@ typedef void (*backend_input)(void *user, const float *rows, size_t stride, uint
 struct backend_ops {
     uint32_t abi;
     const char *name; /* "cpu", "cuda" */
+    /* What suits it where nobody says otherwise. */
+    uint32_t chunk; /* tokens of a prompt read at once */
+    enum kv_type kv_type;
 
     int (*open)(struct backend **out, const struct backend_shape *shape,
                 const struct backend_options *options, struct backend_error *error);
@@ -135,7 +138,8 @@ struct backend_ops {
     const char *(*describe)(const struct backend *backend);
 
     /* Loading. What load_linear and load_table will keep, and what the backend needs beside weights
-     * and pages, so that the plan can be made before any load. `tied`: the head is the embedding. */
+     * and pages, so that the plan can be made before any load. `tied`: the head is the embedding.
+     */
     uint64_t (*linear_bytes)(const struct backend *backend, const struct backend_linear *linear);
     uint64_t (*table_bytes)(const struct backend *backend, enum table_slot slot,
                             const struct backend_tensor *weight, bool tied);
@@ -160,6 +164,7 @@ struct backend_ops {
 
     /* Memory. */
     void (*memory)(const struct backend *backend, struct backend_memory *out);
+    /* 0: the backend does not offer this type. */
     uint64_t (*kv_page_bytes)(const struct backend_shape *shape, enum kv_type type);
     int (*kv_create)(struct backend *backend, enum kv_type type, uint32_t pages,
                      struct backend_error *error);
@@ -203,6 +208,8 @@ struct backend_ops {
                      const struct backend_buffer *x, const struct backend_candidate **best,
                      const uint32_t **counts);
     const char *(*last_error)(const struct backend *backend);
+    /* The device is lost: every call fails with the same message, only close works. NULL: never. */
+    bool (*lost)(const struct backend *backend);
 
     /* Bytes a second that all the backend's threads together read from memory, measured now over
      * a buffer far larger than the caches. */

@@ -32,10 +32,11 @@ static int model_options_from(const struct settings *settings, struct relay *rel
                               struct model_options *options, struct error *error)
 {
     *options = (struct model_options){.context = settings->context,
-                                      .kv_type = KV_F16,
+                                      .kv_type = KV_AUTO,
                                       .chunk = settings->chunk,
                                       .threads = settings->threads,
                                       .kernels = settings->kernels,
+                                      .device = settings->device,
                                       .rope = settings_rope(settings),
                                       .progress = relay_progress,
                                       .user = relay};
@@ -44,14 +45,15 @@ static int model_options_from(const struct settings *settings, struct relay *rel
     return 0;
 }
 
-/* "vaquita · NTK-by-parts x4 (4096 -> 16384) · CPU AVX-512 VNNI, 2 threads" */
+/* "vaquita · NTK-by-parts x4 (4096 -> 16384) · CPU AVX-512 VNNI, 2 threads", and why no GPU. */
 static char *describe(struct generator *generator, const struct model_config *config,
-                      uint32_t context)
+                      uint32_t context, const char *notice)
 {
     char rope[96];
-    return xasprintf("%s · %s · %s", generator->ops->model_name(generator),
+    return xasprintf("%s · %s · %s%s%s", generator->ops->model_name(generator),
                      rope_describe(&config->rope, context, rope),
-                     generator->ops->backend_name(generator));
+                     generator->ops->backend_name(generator), notice != NULL ? " · " : "",
+                     notice != NULL ? notice : "");
 }
 
 static int load(void *user, loader_progress_fn *progress, void *loader,
@@ -81,7 +83,7 @@ static int load(void *user, loader_progress_fn *progress, void *loader,
         model_close(model);
         return -1;
     }
-    *about = describe(*generator, &config, context);
+    *about = describe(*generator, &config, context, model->notice);
     return 0;
 }
 

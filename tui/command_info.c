@@ -15,7 +15,7 @@
 struct info {
     char *directory;
     struct model_config config;
-    uint32_t chunk;
+    struct model_planner *planner;
 };
 
 static void print_field(const char *name, const char *value)
@@ -75,26 +75,27 @@ static size_t contexts(uint32_t most, uint32_t *out)
 }
 
 /* One cell: "13.4 GiB *". */
-static int print_cell(const struct info *info, uint32_t context, enum kv_type type,
-                      struct error *error)
+static void print_cell(const struct info *info, uint32_t context, enum kv_type type)
 {
     struct model_plan plan;
     char size[32];
-    if (model_plan(&plan, info->directory, &info->config, context, type, info->chunk, error) != 0)
-        return -1;
-    printf("  %10s %c", format_bytes(plan.total_bytes, size),
-           plan.total_bytes <= plan.available_bytes ? '*' : ' ');
-    return 0;
+    if (model_planner_plan(info->planner, context, type, &plan) == 0)
+        printf("  %10s %c", format_bytes(plan.total_bytes, size),
+               plan.total_bytes <= plan.available_bytes ? '*' : ' ');
 }
 
-static int print_row(const struct info *info, uint32_t context, struct error *error)
+static void print_row(const struct info *info, uint32_t context)
 {
     printf("%9u", context);
     for (int type = 0; type < KV_TYPES; type++)
-        if (print_cell(info, context, (enum kv_type)type, error) != 0)
-            return -1;
+        print_cell(info, context, (enum kv_type)type);
     putchar('\n');
-    return 0;
+}
+
+static bool offered(const struct info *info, enum kv_type type)
+{
+    struct model_plan plan;
+    return model_planner_plan(info->planner, 0, type, &plan) == 0;
 }
 
 /* The longest context of this type that fits, in steps of a page. */
@@ -104,8 +105,7 @@ static uint32_t longest_context(const struct info *info, enum kv_type type)
     struct model_plan plan;
     while (low < high) {
         uint32_t middle = low + (high - low + 1) / 2;
-        if (model_plan(&plan, info->directory, &info->config, middle * KV_PAGE_TOKENS, type,
-                       info->chunk, NULL) == 0 &&
+        if (model_planner_plan(info->planner, middle * KV_PAGE_TOKENS, type, &plan) == 0 &&
             plan.total_bytes <= plan.available_bytes)
             low = middle;
         else
@@ -114,34 +114,43 @@ static uint32_t longest_context(const struct info *info, enum kv_type type)
     return low * KV_PAGE_TOKENS;
 }
 
-static int print_memory(const struct info *info, struct error *error)
+static void print_device(const struct info *info)
+{
+    print_field("device", model_planner_device(info->planner));
+    if (model_planner_notice(info->planner)[0] != '\0')
+        print_field("", model_planner_notice(info->planner));
+}
+
+static int print_memory(const struct info *info)
 {
     uint32_t list[CONTEXTS_MAX];
-    char weights[32], available[32];
+    char weights[32], scratch[32], available[32];
     struct model_plan plan;
     size_t count = contexts(info->config.context, list);
-    if (model_plan(&plan, info->directory, &info->config, list[0], KV_F16, info->chunk, error) != 0)
+    if (model_planner_plan(info->planner, list[0], KV_AUTO, &plan) != 0)
         return -1;
-    printf("%-14s %s\n", "weights", format_bytes(plan.weight_bytes, weights));
+    printf("%-14s %s, and %s to work in\n", "weights", format_bytes(plan.weight_bytes, weights),
+           format_bytes(plan.scratch_bytes, scratch));
     printf("\nMemory in all, by context and key/value type; * fits in the %s available now\n\n",
            format_bytes(plan.available_bytes, available));
     printf("%9s", "context");
     for (int type = 0; type < KV_TYPES; type++)
-        printf("  %10s  ", kv_type_name((enum kv_type)type));
+        if (offered(info, (enum kv_type)type))
+            printf("  %10s  ", kv_type_name((enum kv_type)type));
     putchar('\n');
     for (size_t i = 0; i < count; i++)
-        if (print_row(info, list[i], error) != 0)
-            return -1;
+        print_row(info, list[i]);
     printf("%9s", "fits here");
     for (int type = 0; type < KV_TYPES; type++)
-        printf("  %10u  ", longest_context(info, (enum kv_type)type));
+        if (offered(info, (enum kv_type)type))
+            printf("  %10u  ", longest_context(info, (enum kv_type)type));
     putchar('\n');
     return 0;
 }
 
 static int run(struct settings *settings, int argc, char **argv)
 {
-    struct info info = {.chunk = settings->chunk};
+    struct info info = {0};
     struct rope_override override = settings_rope(settings);
     struct error error = {0};
     const char *value;
@@ -155,8 +164,14 @@ static int run(struct settings *settings, int argc, char **argv)
     int result = model_config_read(&info.config, info.directory, &override, &error);
     if (result == 0) {
         print_config(&info);
-        result = print_memory(&info, &error);
+        result = model_planner_open(&info.planner, info.directory, &info.config, settings->device,
+                                    settings->chunk, &error);
     }
+    if (result == 0) {
+        print_device(&info);
+        result = print_memory(&info);
+    }
+    model_planner_close(info.planner);
     free(info.directory);
     return result == 0 ? EXIT_OK : command_failed(&error);
 }

@@ -62,6 +62,8 @@ static void say_loaded(struct model_session *session)
     char *line = model_describe(session->directory, &model->config);
     command_note("%s; context %u, %s; %s", line, model->context, kv_type_name(model->kv_type),
                  model->ops->describe(model->backend));
+    if (model->notice != NULL)
+        command_note("%s", model->notice);
     free(line);
 }
 
@@ -81,6 +83,7 @@ int model_session_open(struct model_session *session, const struct settings *set
         .chunk = settings->chunk,
         .threads = settings->threads,
         .kernels = settings->kernels,
+        .device = settings->device,
         .rope = settings_rope(settings),
         .progress = show_load,
         .user = session,

@@ -130,8 +130,13 @@ const struct option options_table[] = {
      "the system line; unset: the template's own; empty: none"},
     {"context", 'c', NULL, "model:context", OPTION_U32, "TOKENS", 0, 16777216, NULL, AT(context),
      "0", "the context length; 0: all that the model supports"},
-    {"kv-type", 0, NULL, "model:kv_type", OPTION_CHOICE, "TYPE", NO_RANGE, "f32 f16 q8 q4", AT(kv_type), "f16",
-     "how keys and values are kept; q8 takes about half of f16, q4 about a quarter"},
+    {"device", 0, NULL, "model:device", OPTION_STRING, "DEVICE", NO_RANGE, NULL, AT(device), "auto",
+     "what computes: cpu, cuda (an NVIDIA GPU, or several where one is too small), cuda:1 (that one), "
+     "cuda:0,1 (these share the layers), or auto: a GPU where there is one that can, else the CPU"},
+    {"kv-type", 0, NULL, "model:kv_type", OPTION_CHOICE, "TYPE", NO_RANGE, "auto f32 f16 q8 q4",
+     AT(kv_type), "auto",
+     "how keys and values are kept; q8 takes about half of f16, q4 about a quarter; auto: f16 on the "
+     "CPU, q8 on a GPU"},
     {"kv-disk", 0, NULL, "model:kv_disk", OPTION_SIZE, "SIZE", NO_RANGE, NULL, AT(kv_disk), "4G",
      "the most that keys and values of prompts already read may take on disk, so that they are there "
      "at once next time; 0: none"},
@@ -147,8 +152,8 @@ const struct option options_table[] = {
     {"kernels", 0, NULL, "model:kernels", OPTION_CHOICE, "NAME", NO_RANGE,
      "auto reference avx2 avx512", AT(kernels), "auto",
      "the CPU kernels; auto: the best that this CPU has"},
-    {"chunk", 0, NULL, "model:chunk", OPTION_U32, "TOKENS", 0, 4096, NULL, AT(chunk), "256",
-     "how many tokens of a prompt are read at once; a reply can be stopped between two chunks"},
+    {"chunk", 0, NULL, "model:chunk", OPTION_U32, "TOKENS", 0, 4096, NULL, AT(chunk), "0",
+     "how many tokens of a prompt are read at once; 0: 256 on the CPU, 2048 on a GPU"},
 
     {"draft", 0, NULL, "model:draft", OPTION_CHOICE, "HOW", NO_RANGE, "auto off 1 2 3 4 5 6 7",
      AT(draft), "auto",

@@ -18,7 +18,8 @@ struct settings {
     char *template; /* "airoboros" */
     char *system;   /* NULL: the template's */
     char *kernels;  /* "auto" */
-    char *kv_type;  /* "f16" */
+    char *device;   /* "auto"; see backend_choice.h */
+    char *kv_type;  /* "auto" */
     char *kv_disk;  /* "4G"; see size_parse */
     char *rope;     /* NULL: from the file */
     double rope_factor;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/base/alloc.h"
+#include "engine/model/backend_choice.h"
 #include "engine/model/gptq.h"
 #include "engine/model/model_plan.h"
 #include "engine/model/rope.h"
@@ -130,29 +131,35 @@ static int load_weights(struct loading *loading)
     return advance(loading, loading->total - loading->done); /* tensors that nobody needs */
 }
 
-/* The context and batch in use: what was asked for, within what the model supports. */
-static int choose_sizes(struct loading *loading)
+/* The context in use: what was asked for, within what the model supports. */
+static int choose_context(struct loading *loading)
 {
     struct model *model = loading->model;
     const struct model_options *options = loading->options;
     const struct model_config *config = &model->config;
     char rule[96];
     model->context = options->context ? options->context : config->context;
-    model->chunk = options->chunk ? options->chunk : CHUNK_DEFAULT;
-    model->kv_type = options->kv_type;
     if (model->context > config->context)
         return error_set(loading->error, ERROR_INPUT,
                          "context = %u: the model supports %u tokens at most, by %s in %s/"
                          "config.json",
                          model->context, config->context,
                          rope_describe(&config->rope, config->context, rule), model->directory);
-    if (model->chunk > CHUNK_MAX)
+    if (options->chunk > CHUNK_MAX)
         return error_set(loading->error, ERROR_INPUT, "chunk = %u: must be at most %u",
-                         model->chunk, CHUNK_MAX);
-    if ((unsigned)model->kv_type >= KV_TYPES)
+                         options->chunk, CHUNK_MAX);
+    if ((unsigned)options->kv_type > KV_AUTO)
         return error_set(loading->error, ERROR_INPUT, "kv_type = %u: must be f32, f16, q8 or q4",
-                         (unsigned)model->kv_type);
+                         (unsigned)options->kv_type);
     return 0;
+}
+
+/* Batch and key/value type in use: what was asked for, or what suits the backend. */
+static void choose_sizes(struct model *model, const struct model_options *options)
+{
+    model->chunk = options->chunk ? options->chunk : model->ops->chunk;
+    model->kv_type = options->kv_type == KV_AUTO ? model->ops->kv_type : options->kv_type;
+    model_shape(&model->shape, &model->config, model->context, model->chunk);
 }
 
 static int open_tokenizer(struct loading *loading)
@@ -173,58 +180,121 @@ static int open_tokenizer(struct loading *loading)
 static int open_backend(struct loading *loading)
 {
     struct model *model = loading->model;
-    const struct backend_options options = {loading->options->threads, loading->options->kernels};
-    struct backend_error reason = {0};
-    model_shape(&model->shape, &model->config, model->context, model->chunk);
-    if (model->ops->open(&model->backend, &model->shape, &options, &reason) != 0)
-        return backend_failed(loading, &reason);
-    struct plan_input input = {model->directory, loading->set, &model->config, model->ops,
-                               model->backend,   model->shape, model->kv_type};
+    const struct backend_options options = {loading->options->threads, loading->options->kernels,
+                                            loading->options->device};
+    struct plan_input input = {model->directory, loading->set,  &model->config, model->ops, NULL,
+                               model->shape,     model->kv_type};
     struct model_plan plan;
-    if (plan_measure(&plan, &input, loading->error) != 0)
+    int result = plan_open_backend(&input, &options, loading->error);
+    model->backend = input.backend;
+    if (result != 0 || plan_measure(&plan, &input, loading->error) != 0)
         return -1;
     return plan_check(&plan, &input, loading->error);
+}
+
+static void close_backend(struct model *model)
+{
+    if (model->backend != NULL)
+        model->ops->close(model->backend);
+    model->backend = NULL;
+}
+
+/* The backend and all weights; with the device "auto" what the GPU cannot do the CPU may. */
+static int load_backend(struct loading *loading)
+{
+    struct model *model = loading->model;
+    char notice[NOTICE_BYTES];
+    if (backend_choose(&model->ops, loading->options->device, notice, loading->error) != 0)
+        return -1;
+    if (notice[0] != '\0')
+        model->notice = xstrdup(notice);
+    choose_sizes(model, loading->options);
+    if (open_backend(loading) == 0 && load_weights(loading) == 0)
+        return 0;
+    enum error_code code = loading->error->code;
+    if (model->ops == backend_cpu() || !device_is_auto(loading->options->device) ||
+        (code != ERROR_UNSUPPORTED && code != ERROR_MEMORY && code != ERROR_DEVICE))
+        return -1;
+    close_backend(model);
+    free(model->notice);
+    model->notice = xasprintf("the GPU is not used: %s", loading->error->message);
+    model->ops = backend_cpu();
+    choose_sizes(model, loading->options);
+    loading->done = 0;
+    return open_backend(loading) != 0 ? -1 : load_weights(loading);
 }
 
 static int load(struct loading *loading)
 {
     struct model *model = loading->model;
     struct error *error = loading->error;
-    if (model_config_read(&model->config, model->directory, &loading->options->rope, error) != 0 ||
-        choose_sizes(loading) != 0 ||
+    if (device_check(loading->options->device, error) != 0 ||
+        model_config_read(&model->config, model->directory, &loading->options->rope, error) != 0 ||
+        choose_context(loading) != 0 ||
         safetensors_open(&loading->set, model->directory, error) != 0 ||
         gptq_infer(&model->config.quant, loading->set, error) != 0 ||
-        weights_check(loading->set, &model->config, error) != 0 || open_tokenizer(loading) != 0 ||
-        open_backend(loading) != 0)
+        weights_check(loading->set, &model->config, error) != 0 || open_tokenizer(loading) != 0)
         return -1;
-    return load_weights(loading);
+    return load_backend(loading);
 }
 
 int model_open(struct model **out, const char *directory, const struct model_options *options,
                struct error *error)
 {
-    static const struct model_options defaults = {.kv_type = KV_F16};
+    static const struct model_options defaults = {.kv_type = KV_AUTO};
     struct model *model = xcalloc(1, sizeof *model);
+    struct error local = {0}; /* read here, too */
     model->directory = xstrdup(directory);
-    model->ops = backend_cpu();
-    struct loading loading = {model, options != NULL ? options : &defaults, NULL, 0, 0, error};
+    model->device = options != NULL && options->device != NULL ? xstrdup(options->device) : NULL;
+    struct loading loading = {model, options != NULL ? options : &defaults, NULL, 0, 0, &local};
     int result = load(&loading);
     safetensors_close(loading.set);
     if (result != 0) {
         model_close(model);
+        if (error != NULL)
+            *error = local;
         return -1;
     }
     *out = model;
     return 0;
 }
 
+/* On one backend, with the sizes that the model has. */
+static int reload(struct model *model, const struct backend_ops *ops, struct error *error)
+{
+    const struct model_options options = {.device = model->device};
+    struct loading loading = {model, &options, NULL, 0, 0, error};
+    close_backend(model);
+    model->ops = ops;
+    int result = safetensors_open(&loading.set, model->directory, error);
+    if (result == 0 && open_backend(&loading) == 0)
+        result = load_weights(&loading);
+    else
+        result = -1;
+    safetensors_close(loading.set);
+    if (result != 0)
+        close_backend(model);
+    return result;
+}
+
+int model_reopen(struct model *model, struct error *error)
+{
+    struct error first = {0};
+    if (reload(model, model->ops, &first) == 0)
+        return 0;
+    if (model->ops != backend_cpu() && reload(model, backend_cpu(), error) == 0)
+        return 0;
+    return error_set(error, first.code, "%s", first.message);
+}
+
 void model_close(struct model *model)
 {
     if (model == NULL)
         return;
-    if (model->backend != NULL)
-        model->ops->close(model->backend);
+    close_backend(model);
     tokenizer_close(model->tokenizer);
+    free(model->notice);
+    free(model->device);
     free(model->directory);
     free(model);
 }

@@ -15,11 +15,13 @@
 #include "kernels/backend.h"
 
 #define KV_PAGE_TOKENS 32
+#define KV_AUTO        KV_TYPES /* as a wish: what suits the backend */
 
 struct model_options {
     uint32_t context; /* tokens; 0 = all that the model supports */
     enum kv_type kv_type;
-    uint32_t chunk;      /* largest batch in tokens; 0 = 256 */
+    uint32_t chunk;      /* largest batch in tokens; 0 = what suits the backend */
+    const char *device;  /* see backend_choice.h; NULL = "auto" */
     unsigned threads;    /* 0 = one per physical core */
     const char *kernels; /* NULL = the best the CPU has */
     struct rope_override rope;
@@ -31,6 +33,8 @@ struct model_options {
 
 struct model {
     char *directory;
+    char *device; /* as in the options */
+    char *notice; /* why a GPU that is there is not used, or NULL */
     struct model_config config;
     struct tokenizer *tokenizer;
     const struct backend_ops *ops;
@@ -49,14 +53,29 @@ struct model_plan {
 };
 
 /* Loads everything; refuses with numbers before allocating what does not fit. The key/value pool
- * is planned for but created by kv_cache.h. */
+ * is planned for but created by kv_cache.h. With the device "auto" a GPU that cannot take the model
+ * leaves it to the CPU, and `notice` says why. */
 int model_open(struct model **out, const char *directory, const struct model_options *options,
                struct error *error);
 void model_close(struct model *model);
 
-/* Reads headers only: for `airo info` and for the refusal above. */
-int model_plan(struct model_plan *plan, const char *directory, const struct model_config *config,
-               uint32_t context, enum kv_type kv_type, uint32_t chunk, struct error *error);
+/* Opens the backend again and loads the weights anew, after its device was lost; where that fails,
+ * the CPU's. Sizes and key/value type stay, all pages and buffers are gone. On error the model has
+ * no backend. */
+int model_reopen(struct model *model, struct error *error);
+
+/* For `airo info`: plans from headers only, for any context and key/value type. */
+struct model_planner;
+int model_planner_open(struct model_planner **out, const char *directory,
+                       const struct model_config *config, const char *device, uint32_t chunk,
+                       struct error *error);
+void model_planner_close(struct model_planner *planner);
+/* -1: the backend does not offer this type. context 0: all that the model supports. */
+int model_planner_plan(const struct model_planner *planner, uint32_t context, enum kv_type kv_type,
+                       struct model_plan *plan);
+const char *model_planner_device(const struct model_planner *planner);
+/* Why a GPU that is there is not used, or "". */
+const char *model_planner_notice(const struct model_planner *planner);
 
 /* Key/value pages that the engine makes for a model: one context of shape->max_positions and a few
  * to copy tails into; several contexts (at most four) while that stays small. Counted in the plan.
@@ -75,6 +94,6 @@ char *model_describe(const char *directory, const struct model_config *config);
 char *model_find(const char *name, struct error *error);
 
 const char *kv_type_name(enum kv_type type);             /* "f32", "f16", "q8", "q4" */
-int kv_type_parse(const char *name, enum kv_type *type); /* 0 or -1 */
+int kv_type_parse(const char *name, enum kv_type *type); /* those or "auto"; 0 or -1 */
 
 #endif

@@ -16,7 +16,8 @@
 #define POOL_SPARE_PAGES 4
 
 /* Indexed by enum kv_type. */
-static const char *const kv_names[KV_TYPES] = {[KV_F32] = "f32", [KV_F16] = "f16", [KV_Q8] = "q8", [KV_Q4] = "q4"};
+static const char *const kv_names[KV_TYPES] = {
+    [KV_F32] = "f32", [KV_F16] = "f16", [KV_Q8] = "q8", [KV_Q4] = "q4"};
 
 const char *kv_type_name(enum kv_type type)
 {
@@ -25,13 +26,14 @@ const char *kv_type_name(enum kv_type type)
 
 int kv_type_parse(const char *name, enum kv_type *type)
 {
+    *type = KV_AUTO;
     for (int i = 0; i < KV_TYPES; i++) {
         if (strcmp(name, kv_names[i]) == 0) {
             *type = (enum kv_type)i;
             return 0;
         }
     }
-    return -1;
+    return strcmp(name, "auto") == 0 ? 0 : -1;
 }
 
 int backend_error_set(const struct backend_error *from, const char *directory, struct error *error)
@@ -86,9 +88,9 @@ static int weight_bytes(const struct plan_input *input, uint64_t *bytes, struct 
     if (weights_table(&embed, &place, TABLE_EMBED, error) != 0 ||
         weights_table(&head, &place, TABLE_HEAD, error) != 0)
         return -1;
-    *bytes = backend_tensor_bytes(&embed);
-    if (head.data != embed.data)
-        *bytes += backend_tensor_bytes(&head);
+    bool tied = head.data == embed.data;
+    *bytes = input->ops->table_bytes(input->backend, TABLE_EMBED, &embed, false) +
+             input->ops->table_bytes(input->backend, TABLE_HEAD, &head, tied);
     for (uint32_t layer = 0; layer < input->config->layers; layer++) {
         if (layer_bytes(input, layer, bytes, error) != 0)
             return -1;
@@ -106,33 +108,55 @@ uint32_t model_pool_pages(const struct backend_ops *ops, const struct backend_sh
     return (uint32_t)(context * contexts + POOL_SPARE_PAGES);
 }
 
-/* The whole pool, for a context of `context` positions. */
-static uint64_t kv_bytes(const struct plan_input *input, enum kv_type type, uint32_t context)
+uint64_t plan_kv_bytes(const struct plan_input *input, enum kv_type type, uint32_t context)
 {
     struct backend_shape shape = input->shape;
     shape.max_positions = context;
     return model_pool_pages(input->ops, &shape, type) * input->ops->kv_page_bytes(&shape, type);
 }
 
-/* Activations, their quantised twins, and logits; the backend's own are of the same order. */
-static uint64_t scratch_bytes(const struct backend_shape *shape)
+/* Activations, their quantised twins, and logits; the backend's own are of the same order, unless
+ * it says them itself. */
+static uint64_t scratch_bytes(const struct plan_input *input)
 {
+    const struct backend_shape *shape = &input->shape;
+    if (input->ops->scratch_bytes != NULL)
+        return input->ops->scratch_bytes(input->backend);
     uint64_t attention = (uint64_t)shape->head_dim * (2ull * shape->heads + 2ull * shape->kv_heads);
     uint64_t row = 3ull * shape->hidden + attention + 2ull * shape->ffn;
     uint64_t logits = (uint64_t)shape->max_head_rows * shape->vocab;
     return sizeof(float) * (shape->max_tokens * row + logits);
 }
 
+int plan_open_backend(struct plan_input *input, const struct backend_options *options,
+                      struct error *error)
+{
+    struct backend_error reason = {0};
+    if (input->ops->kv_page_bytes(&input->shape, input->kv_type) == 0)
+        return error_set(error, ERROR_UNSUPPORTED,
+                         "%s keys and values are not offered on %s: choose another --kv-type, or "
+                         "--device cpu",
+                         kv_names[input->kv_type], input->ops->name);
+    if (input->ops->open(&input->backend, &input->shape, options, &reason) == 0)
+        return 0;
+    input->backend = NULL;
+    return backend_error_set(&reason, input->directory, error);
+}
+
 int plan_measure(struct model_plan *plan, const struct plan_input *input, struct error *error)
 {
     struct backend_memory memory = {0};
     struct model_plan found = {0};
+    struct backend_error reason = {0};
     if (weight_bytes(input, &found.weight_bytes, error) != 0)
         return -1;
-    input->ops->memory(input->backend, &memory);
-    found.kv_bytes = kv_bytes(input, input->kv_type, input->shape.max_positions);
-    found.scratch_bytes = scratch_bytes(&input->shape);
+    found.kv_bytes = plan_kv_bytes(input, input->kv_type, input->shape.max_positions);
+    found.scratch_bytes = scratch_bytes(input);
     found.total_bytes = found.weight_bytes + found.kv_bytes + found.scratch_bytes;
+    if (input->ops->expect != NULL &&
+        input->ops->expect(input->backend, found.total_bytes, &reason) != 0)
+        return backend_error_set(&reason, input->directory, error);
+    input->ops->memory(input->backend, &memory);
     found.available_bytes = memory.free_bytes;
     *plan = found;
     return 0;
@@ -146,7 +170,7 @@ static void suggest(const struct model_plan *plan, const struct plan_input *inpu
     uint64_t room = plan->available_bytes > fixed ? plan->available_bytes - fixed : 0;
     uint32_t context = input->shape.max_positions;
     for (int type = (int)input->kv_type + 1; type < KV_TYPES; type++) {
-        if (kv_bytes(input, (enum kv_type)type, context) > room)
+        if (plan_kv_bytes(input, (enum kv_type)type, context) > room)
             continue;
         snprintf(out, size, "fits with %s", kv_names[type]);
         return;
@@ -175,37 +199,6 @@ int plan_check(const struct model_plan *plan, const struct plan_input *input, st
                      format_bytes(plan->weight_bytes, weights), format_bytes(plan->kv_bytes, kv),
                      input->shape.max_positions, kv_names[input->kv_type],
                      format_bytes(plan->available_bytes, available), advice);
-}
-
-static int plan_with(struct model_plan *plan, struct plan_input *input, struct error *error)
-{
-    struct backend_options options = {.threads = 1};
-    struct backend_error reason = {0};
-    struct backend *backend = NULL;
-    if (input->ops->open(&backend, &input->shape, &options, &reason) != 0)
-        return backend_error_set(&reason, input->directory, error);
-    input->backend = backend;
-    int result = plan_measure(plan, input, error);
-    input->ops->close(backend);
-    return result;
-}
-
-int model_plan(struct model_plan *plan, const char *directory, const struct model_config *config,
-               uint32_t context, enum kv_type kv_type, uint32_t chunk, struct error *error)
-{
-    struct safetensors *set = NULL;
-    struct model_config copy = *config;
-    if (safetensors_open(&set, directory, error) != 0)
-        return -1;
-    struct plan_input input = {directory, set, &copy, backend_cpu(), NULL, {0}, kv_type};
-    int result = -1;
-    if (gptq_infer(&copy.quant, set, error) == 0 && weights_check(set, &copy, error) == 0) {
-        model_shape(&input.shape, &copy, context ? context : config->context,
-                    chunk ? chunk : CHUNK_DEFAULT);
-        result = plan_with(plan, &input, error);
-    }
-    safetensors_close(set);
-    return result;
 }
 
 /* The directory's name is the model's; in the hub's cache it is three levels up. */

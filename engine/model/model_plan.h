@@ -11,8 +11,7 @@
 #include "engine/model/safetensors.h"
 #include "kernels/backend.h"
 
-#define CHUNK_DEFAULT 256
-#define CHUNK_MAX     4096
+#define CHUNK_MAX 4096
 /* Rows of logits in one step: every chat or drafted token in it wants one. */
 #define HEAD_ROWS 32
 
@@ -22,7 +21,7 @@ struct plan_input {
     const struct safetensors *set;
     const struct model_config *config;
     const struct backend_ops *ops;
-    const struct backend *backend;
+    struct backend *backend;
     struct backend_shape shape;
     enum kv_type kv_type;
 };
@@ -33,8 +32,15 @@ void model_shape(struct backend_shape *shape, const struct model_config *config,
 /* The tensors have been checked (weights_check). */
 int plan_measure(struct model_plan *plan, const struct plan_input *input, struct error *error);
 
+/* The whole pool, for a context of `context` positions. */
+uint64_t plan_kv_bytes(const struct plan_input *input, enum kv_type type, uint32_t context);
+
 /* ERROR_MEMORY with the numbers, and what would fit, when the plan exceeds what is available. */
 int plan_check(const struct model_plan *plan, const struct plan_input *input, struct error *error);
+
+/* Opens input->ops's backend for input->shape. */
+int plan_open_backend(struct plan_input *input, const struct backend_options *options,
+                      struct error *error);
 
 /* Backend messages as ours; returns -1. */
 int backend_error_set(const struct backend_error *from, const char *directory, struct error *error);

@@ -60,7 +60,8 @@ static uint64_t layer_weights(const struct model_config *c)
 static void make_shape(struct backend_shape *shape, const struct model_config *config,
                        uint32_t length)
 {
-    model_shape(shape, config, length, length < CHUNK_DEFAULT ? length : CHUNK_DEFAULT);
+    uint32_t chunk = backend_cpu()->chunk;
+    model_shape(shape, config, length, length < chunk ? length : chunk);
     shape->layers = 1;
     shape->max_head_rows = 1;
 }
@@ -186,7 +187,7 @@ static int make_memory(struct layer_run *run, struct error *error)
 
 static int open_backend(struct layer_run *run, struct error *error)
 {
-    const struct backend_options options = {run->options.threads, run->options.kernels};
+    const struct backend_options options = {run->options.threads, run->options.kernels, NULL};
     struct backend_error reason = {0};
     if (run->ops->open(&run->backend, &run->shape, &options, &reason) != 0)
         return failed(run, &reason, error);

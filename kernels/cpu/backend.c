@@ -10,6 +10,8 @@
 #include "kernels/cpu/pack.h"
 #include "kernels/cpu/thread_pool.h"
 
+#define CPU_CHUNK 256
+
 /* The best first; "auto" takes the first that the CPU has. */
 static const struct cpu_kernels *const kernel_sets[] = {
 #if defined(__x86_64__)
@@ -195,10 +197,13 @@ const struct backend_ops *backend_cpu(void)
     static const struct backend_ops ops = {
         .abi = BACKEND_ABI,
         .name = "cpu",
+        .chunk = CPU_CHUNK,
+        .kv_type = KV_F16,
         .open = cpu_open,
         .close = cpu_close,
         .describe = cpu_describe,
         .linear_bytes = cpu_linear_bytes,
+        .table_bytes = cpu_table_bytes,
         .load_linear = cpu_load_linear,
         .load_norm = cpu_load_norm,
         .load_table = cpu_load_table,

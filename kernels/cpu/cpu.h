@@ -213,6 +213,8 @@ uint64_t cpu_memory_available(void);
 
 /* load.c */
 uint64_t cpu_linear_bytes(const struct backend *backend, const struct backend_linear *linear);
+uint64_t cpu_table_bytes(const struct backend *backend, enum table_slot slot,
+                         const struct backend_tensor *weight, bool tied);
 int cpu_load_linear(struct backend *backend, uint32_t layer, enum linear_slot slot,
                     const struct backend_linear *linear, struct backend_error *error);
 int cpu_replace_linear(struct backend *backend, uint32_t layer, enum linear_slot slot,

@@ -188,6 +188,15 @@ uint64_t cpu_linear_bytes(const struct backend *backend, const struct backend_li
     return strips_bytes(linear->out, order_blocks(linear), true);
 }
 
+uint64_t cpu_table_bytes(const struct backend *backend, enum table_slot slot,
+                         const struct backend_tensor *weight, bool tied)
+{
+    (void)backend;
+    if (slot == TABLE_HEAD && tied) /* one copy serves both */
+        return 0;
+    return (uint64_t)weight->rows * weight->cols * dtype_bytes(weight->dtype);
+}
+
 int cpu_load_linear(struct backend *backend, uint32_t layer, enum linear_slot slot,
                     const struct backend_linear *linear, struct backend_error *error)
 {

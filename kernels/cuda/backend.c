@@ -11,6 +11,9 @@
 /* Counts up when what a page's bytes mean, or the arithmetic that fills them, changes. */
 #define CUDA_KV_LAYOUT 1
 
+/* Enough rows that reading (and widening) the weights is paid for by the products. */
+#define CUDA_CHUNK 2048
+
 static int shape_check(const struct backend_shape *s, struct backend_error *error)
 {
     const uint64_t limit = 1u << 24;
@@ -107,6 +110,11 @@ static const char *cuda_last_error(const struct backend *backend)
     return backend->fault;
 }
 
+static bool cuda_lost(const struct backend *backend)
+{
+    return backend->failed;
+}
+
 static const char *cuda_kv_format(const struct backend *backend)
 {
     return backend->kv_format;
@@ -119,6 +127,8 @@ const struct backend_ops *airo_backend(void)
     static const struct backend_ops ops = {
         .abi = BACKEND_ABI,
         .name = "cuda",
+        .chunk = CUDA_CHUNK,
+        .kv_type = KV_Q8,
         .open = cuda_open,
         .close = cuda_close,
         .describe = cuda_describe,
@@ -148,6 +158,7 @@ const struct backend_ops *airo_backend(void)
         .head = cuda_head,
         .head_best = cuda_head_best,
         .last_error = cuda_last_error,
+        .lost = cuda_lost,
         .measure_bandwidth = device_bandwidth,
     };
     return &ops;

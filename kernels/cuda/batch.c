@@ -154,8 +154,7 @@ static uint32_t make_runs(struct gpu_run *runs, const struct backend_batch *from
     for (uint32_t first = 0, end; first < from->n; first = end) {
         end = sequence_end(from, first);
         if (decodes(from, first, end) == decode)
-            add_runs(&list, from, tables, first, end,
-                     decode ? GPU_ATTEND_ROWS : GPU_PREFILL_ROWS);
+            add_runs(&list, from, tables, first, end, decode ? GPU_ATTEND_ROWS : GPU_PREFILL_ROWS);
     }
     return list.count;
 }

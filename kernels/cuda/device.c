@@ -30,8 +30,9 @@ static int no_devices(cudaError_t result, struct backend_error *error)
     if (result != cudaSuccess && result != cudaErrorNoDevice)
         return gpu_error(error, BACKEND_UNSUPPORTED, "CUDA cannot start: %s",
                          cudaGetErrorString(result));
-    return gpu_error(error, BACKEND_UNSUPPORTED, "there is no NVIDIA GPU (or CUDA_VISIBLE_DEVICES "
-                                                 "hides it)");
+    return gpu_error(error, BACKEND_UNSUPPORTED,
+                     "there is no NVIDIA GPU (or CUDA_VISIBLE_DEVICES "
+                     "hides it)");
 }
 
 /* Whether the kernels run there; `error` says why not. */

@@ -2,9 +2,9 @@
  * graph.c - the steps of a decode-sized batch as CUDA graphs: one launch in place of hundreds.
  *
  * What the launches depend on (the steps, how many rows and runs, how far the context reaches) is
- * the key; what the kernels read (tokens, positions, page tables) lies at fixed addresses. The first
- * time a key comes the steps are launched one by one; the second time they are captured, a graph
- * for each device, and from then on replayed. Kept are the GRAPHS_KEPT used last.
+ * the key; what the kernels read (tokens, positions, page tables) lies at fixed addresses. The
+ * first time a key comes the steps are launched one by one; the second time they are captured, a
+ * graph for each device, and from then on replayed. Kept are the GRAPHS_KEPT used last.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -32,14 +32,14 @@ struct gpu_prefill;
 
 /* How a layer reads its inputs; shared by the layers of a device that read alike. */
 struct order {
-    uint32_t k;           /* packed inputs, a multiple of GPU_CHUNK_INPUTS */
-    uint32_t in;          /* inputs of the file */
-    int32_t *index;       /* [k] input, or -1; host */
-    uint32_t *group;      /* [k / 32] group of each block; host; NULL for dense layers */
-    bool plain;           /* index[i] == i, no padding */
-    int32_t *on_device;   /* [k] */
+    uint32_t k;                /* packed inputs, a multiple of GPU_CHUNK_INPUTS */
+    uint32_t in;               /* inputs of the file */
+    int32_t *index;            /* [k] input, or -1; host */
+    uint32_t *group;           /* [k / 32] group of each block; host; NULL for dense layers */
+    bool plain;                /* index[i] == i, no padding */
+    int32_t *on_device;        /* [k] */
     uint32_t *group_on_device; /* [k / 32] */
-    int32_t *inverse;     /* device [in]: where each input stands; NULL where plain */
+    int32_t *inverse;          /* device [in]: where each input stands; NULL where plain */
 };
 
 struct layer {
@@ -63,12 +63,12 @@ struct device {
     int id; /* as CUDA counts */
     char name[96];
     uint32_t multiprocessors;
-    uint32_t shared_bytes; /* that a block may have */
+    uint32_t shared_bytes;            /* that a block may have */
     uint64_t total_bytes, free_bytes; /* when it was opened */
     uint32_t first_layer, end_layer;
     cudaStream_t stream;
-    cudaEvent_t uploaded;      /* the batch has left pinned memory */
-    cudaEvent_t ready, taken;  /* x is final here; x has been copied to the next device */
+    cudaEvent_t uploaded;     /* the batch has left pinned memory */
+    cudaEvent_t ready, taken; /* x is final here; x has been copied to the next device */
     cudaEvent_t pace[PACE_LAYERS];
     void **blocks; /* all device memory, for close */
     uint32_t block_count, block_capacity;
@@ -77,29 +77,37 @@ struct device {
     struct upload upload;
     struct gpu_prefill *prefill;
     float *inv_freq;
-    void *batch;                          /* see batch.c */
+    void *batch; /* see batch.c */
     void *linear_scratch, *attend_scratch;
     float *gate, *up; /* [max_tokens][ffn], where gate and up cannot be one launch */
 };
 
 struct backend_buffer {
     uint32_t cols;
-    size_t stride;            /* of a row as f16: the longest packed row of O or DOWN */
-    void *data[DEVICES_MAX];  /* f32 [max_tokens][cols] or f16 [max_tokens][stride] */
+    size_t stride;           /* of a row as f16: the longest packed row of O or DOWN */
+    void *data[DEVICES_MAX]; /* f32 [max_tokens][cols] or f16 [max_tokens][stride] */
     struct backend_buffer *next;
 };
 
 /* The batch of the steps being written down. */
 struct batch {
-    uint32_t n;              /* 0: none */
-    uint32_t decode_runs;    /* first in the list: sequences of up to GPU_ATTEND_ROWS rows */
-    uint32_t prefill_runs;   /* then pieces of longer ones */
-    uint32_t max_position;   /* rounded up */
-    size_t bytes;            /* of the block, up to the last page */
+    uint32_t n;            /* 0: none */
+    uint32_t decode_runs;  /* first in the list: sequences of up to GPU_ATTEND_ROWS rows */
+    uint32_t prefill_runs; /* then pieces of longer ones */
+    uint32_t max_position; /* rounded up */
+    size_t bytes;          /* of the block, up to the last page */
     bool uploaded;
 };
 
-enum step_kind { STEP_EMBED, STEP_QKV, STEP_ROPE, STEP_ATTEND, STEP_PROJECT, STEP_GATE_UP, STEP_HEAD };
+enum step_kind {
+    STEP_EMBED,
+    STEP_QKV,
+    STEP_ROPE,
+    STEP_ATTEND,
+    STEP_PROJECT,
+    STEP_GATE_UP,
+    STEP_HEAD
+};
 
 /* Compared byte by byte: made with step_make(), so that the padding is zero. */
 struct step {
@@ -114,9 +122,9 @@ struct graphs; /* graph.c */
 struct backend {
     struct backend_shape shape;
     struct device devices[DEVICES_MAX];
-    uint32_t device_count; /* in use, in the order of layers */
-    bool devices_fixed;    /* named by the user */
-    bool shared;           /* layers have been given out */
+    uint32_t device_count;       /* in use, in the order of layers */
+    bool devices_fixed;          /* named by the user */
+    bool shared;                 /* layers have been given out */
     int candidates[DEVICES_MAX]; /* that could be taken in */
     uint32_t candidate_count;
 
@@ -140,9 +148,9 @@ struct backend {
     uint32_t at; /* device that has x */
     struct graphs *graphs;
 
-    float *logits, *logits_pinned;                    /* [max_head_rows][vocab] */
-    struct gpu_candidate *best, *best_pinned;         /* [max_head_rows][limit] */
-    uint32_t *best_counts, *best_counts_pinned;       /* [max_head_rows] */
+    float *logits, *logits_pinned;              /* [max_head_rows][vocab] */
+    struct gpu_candidate *best, *best_pinned;   /* [max_head_rows][limit] */
+    uint32_t *best_counts, *best_counts_pinned; /* [max_head_rows] */
     void *best_scratch;
     uint8_t *page_pinned; /* one page, all layers */
 

@@ -257,8 +257,8 @@ static int linear_prepare(struct backend *backend, struct device *device, struct
     kept->order = order->plain ? NULL : order->on_device;
     kept->inverse = order->inverse;
     kept->bytes = (size_t)form_bytes(form, kept->has_zeros, kept->out, kept->k);
-    kept->data = device_alloc(backend, device, kept->bytes, "a linear layer",
-                              &backend->weight_bytes, error);
+    kept->data =
+        device_alloc(backend, device, kept->bytes, "a linear layer", &backend->weight_bytes, error);
     return kept->data != NULL ? 0 : -1;
 }
 
@@ -301,9 +301,9 @@ static uint16_t *written_out(const struct backend_linear *linear, struct backend
     return halves;
 }
 
-static int keep_written_out(struct backend *backend, struct device *device,
-                            struct gpu_linear *kept, const struct order *order,
-                            const struct backend_linear *linear, struct backend_error *error)
+static int keep_written_out(struct backend *backend, struct device *device, struct gpu_linear *kept,
+                            const struct order *order, const struct backend_linear *linear,
+                            struct backend_error *error)
 {
     struct backend_tensor weight = {NULL, BACKEND_F16, linear->out, linear->in};
     uint16_t *halves = written_out(linear, error);
@@ -469,8 +469,8 @@ int cuda_load_table(struct backend *backend, enum table_slot slot,
         return keep_head(backend, weight, error);
     size_t bytes = (size_t)shape->vocab * shape->hidden * dtype_bytes(weight->dtype);
     backend->embed_dtype = weight->dtype;
-    backend->embed = upload_array(backend, &backend->devices[0], weight->data, bytes,
-                                  "the embedding", error);
+    backend->embed =
+        upload_array(backend, &backend->devices[0], weight->data, bytes, "the embedding", error);
     return backend->embed != NULL ? 0 : -1;
 }
 

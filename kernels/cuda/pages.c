@@ -35,6 +35,8 @@ void gpu_kv_layout(struct gpu_kv *kv, const struct backend_shape *shape, enum kv
 uint64_t cuda_kv_page_bytes(const struct backend_shape *shape, enum kv_type type)
 {
     struct gpu_kv kv;
+    if (!gpu_kv_offered(type))
+        return 0;
     gpu_kv_layout(&kv, shape, type);
     return (uint64_t)kv.page_bytes * shape->layers;
 }
@@ -87,9 +89,8 @@ int cuda_kv_create(struct backend *backend, enum kv_type type, uint32_t pages,
     double bytes = (double)pages * (double)kv.page_bytes * backend->shape.layers;
     for (uint32_t layer = 0; layer < backend->shape.layers; layer++) {
         struct backend_error reason = {0};
-        void *data = device_alloc(backend, device_of_layer(backend, layer),
-                                  pages * kv.page_bytes, "keys and values", &backend->kv_bytes,
-                                  &reason);
+        void *data = device_alloc(backend, device_of_layer(backend, layer), pages * kv.page_bytes,
+                                  "keys and values", &backend->kv_bytes, &reason);
         backend->layers[layer].pages = data;
         if (data == NULL && reason.code != BACKEND_NO_MEMORY)
             return gpu_error(error, reason.code, "%s", reason.message);
@@ -116,10 +117,10 @@ int cuda_kv_copy_page(struct backend *backend, uint32_t from, uint32_t to, uint3
     for (uint32_t layer = 0; layer < backend->shape.layers && from != to && tokens > 0; layer++) {
         struct device *device = device_of_layer(backend, layer);
         if (gpu_check(backend, device, cudaSetDevice(device->id), "choosing the device") != 0 ||
-            gpu_check(backend, device,
-                      gpu_kv_copy(kv, backend->layers[layer].pages, from, to, tokens,
-                                  device->stream),
-                      "copying a page") != 0)
+            gpu_check(
+                backend, device,
+                gpu_kv_copy(kv, backend->layers[layer].pages, from, to, tokens, device->stream),
+                "copying a page") != 0)
             return -1;
     }
     return 0;
@@ -134,12 +135,11 @@ static int move_page(struct backend *backend, uint32_t page, bool out)
         uint8_t *there = (uint8_t *)backend->layers[layer].pages + page * bytes;
         uint8_t *here = backend->page_pinned + layer * bytes;
         if (gpu_check(backend, device, cudaSetDevice(device->id), "choosing the device") != 0 ||
-            gpu_check(backend, device,
-                      out ? cudaMemcpyAsync(here, there, bytes, cudaMemcpyDeviceToHost,
-                                            device->stream)
-                          : cudaMemcpyAsync(there, here, bytes, cudaMemcpyHostToDevice,
-                                            device->stream),
-                      "moving a page") != 0)
+            gpu_check(
+                backend, device,
+                out ? cudaMemcpyAsync(here, there, bytes, cudaMemcpyDeviceToHost, device->stream)
+                    : cudaMemcpyAsync(there, here, bytes, cudaMemcpyHostToDevice, device->stream),
+                "moving a page") != 0)
             return -1;
     }
     return steps_wait(backend);

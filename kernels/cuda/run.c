@@ -287,8 +287,8 @@ static int run_head(struct backend *backend, struct device *device, const struct
 int step_run(struct backend *backend, const struct step *step)
 {
     static int (*const table[])(struct backend *, struct device *, const struct step *) = {
-        [STEP_EMBED] = run_embed,     [STEP_QKV] = run_qkv,         [STEP_ROPE] = run_rope,
-        [STEP_ATTEND] = run_attend,   [STEP_PROJECT] = run_project, [STEP_GATE_UP] = run_gate_up,
+        [STEP_EMBED] = run_embed,   [STEP_QKV] = run_qkv,         [STEP_ROPE] = run_rope,
+        [STEP_ATTEND] = run_attend, [STEP_PROJECT] = run_project, [STEP_GATE_UP] = run_gate_up,
         [STEP_HEAD] = run_head,
     };
     struct device *device = step_device(backend, step);

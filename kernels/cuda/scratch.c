@@ -25,8 +25,8 @@ static uint64_t larger(uint64_t a, uint64_t b)
 
 /* A layer of this size as the kernels' scratch functions see it. */
 static size_t linear_scratch_of(const struct backend *backend, const struct device *device,
-                                const struct gpu_linear *const *linears, uint32_t count,
-                                uint32_t n, enum gpu_finish finish)
+                                const struct gpu_linear *const *linears, uint32_t count, uint32_t n,
+                                enum gpu_finish finish)
 {
     struct gpu_linear_call call = linear_call(backend, device, n);
     call.count = count;
@@ -79,30 +79,27 @@ static size_t attend_scratch(const struct backend *backend)
     return gpu_attend_scratch(&call);
 }
 
-/* The longest packed row that a layer of one of the slots reads. */
-static uint32_t longest_row(const struct backend *backend, uint32_t in, bool written)
+/* The longest packed row of the layers that read a written row of `in` values (O, DOWN), or of
+ * those that read x (`in` 0). */
+static uint32_t longest_row(const struct backend *backend, uint32_t in)
 {
     uint32_t longest = 0;
     for (uint32_t layer = 0; layer < backend->shape.layers; layer++)
         for (int slot = 0; slot < LINEAR_SLOTS; slot++) {
             const struct gpu_linear *linear = &backend->layers[layer].linear[slot];
-            bool mine = !written || slot == LINEAR_O || slot == LINEAR_DOWN;
-            if (mine && (in == 0 || linear->in == in) && linear->k > longest)
+            bool written = slot == LINEAR_O || slot == LINEAR_DOWN;
+            if ((in == 0 ? !written : written && linear->in == in) && linear->k > longest)
                 longest = linear->k;
         }
     return longest;
 }
 
-static struct gpu_prefill_sizes prefill_sizes(const struct backend *backend,
-                                              const struct device *device, uint32_t k_max)
+static struct gpu_prefill_sizes prefill_sizes(const struct backend *backend, uint32_t k_max)
 {
-    const struct backend_shape *shape = &backend->shape;
     return (struct gpu_prefill_sizes){
-        .max_tokens = shape->max_tokens,
+        .max_tokens = backend->shape.max_tokens,
         .k_max = k_max,
-        .ffn = shape->ffn,
-        .hidden = shape->hidden,
-        .multiprocessors = device->multiprocessors,
+        .ffn = backend->shape.ffn,
     };
 }
 
@@ -140,7 +137,6 @@ uint64_t cuda_scratch_bytes(const struct backend *backend)
     const struct backend_shape *shape = &backend->shape;
     const struct device *device = &backend->devices[0];
     uint32_t wide = shape->heads * shape->head_dim, kv = shape->kv_heads * shape->head_dim;
-    uint32_t k_max = (uint32_t)rounded(larger(larger(shape->hidden, shape->ffn), wide));
     const uint32_t cols[] = {shape->hidden, wide, kv, kv, wide, shape->ffn};
     struct gpu_linear linear[LINEAR_SLOTS];
     uint64_t each = 0, rows = shape->max_head_rows;
@@ -149,7 +145,7 @@ uint64_t cuda_scratch_bytes(const struct backend *backend)
         each += buffer_bytes(backend, cols[i], rounded(cols[i]));
     each += layer_scratch(backend, device, linear) + attend_scratch(backend) + batch_bytes(shape);
     if (has_prefill(backend)) {
-        const struct gpu_prefill_sizes sizes = prefill_sizes(backend, device, k_max);
+        const struct gpu_prefill_sizes sizes = prefill_sizes(backend, (uint32_t)rounded(shape->hidden));
         each += gpu_prefill_bytes(&sizes);
     }
     return (each + OVERHEAD_BYTES) * backend->device_count + rows * shape->vocab * sizeof(float) +
@@ -187,9 +183,8 @@ static int open_prefill(struct backend *backend, struct device *device, struct b
     if (!has_prefill(backend))
         return 0;
     const struct gpu_prefill_sizes sizes =
-        prefill_sizes(backend, device, longest_row(backend, 0, false));
-    void *workspace =
-        scratch_alloc(backend, device, gpu_prefill_bytes(&sizes), "prefill", error);
+        prefill_sizes(backend, longest_row(backend, 0));
+    void *workspace = scratch_alloc(backend, device, gpu_prefill_bytes(&sizes), "prefill", error);
     if (workspace == NULL)
         return -1;
     if (gpu_prefill_open(&device->prefill, &sizes, workspace, device->stream, message) == 0)
@@ -243,8 +238,7 @@ static int make_head(struct backend *backend, struct backend_error *error)
     backend->best = scratch_alloc(backend, device, best, "the best tokens", error);
     backend->best_counts = scratch_alloc(backend, device, counts, "the best tokens", error);
     backend->best_scratch = scratch_alloc(
-        backend, device,
-        gpu_best_scratch((uint32_t)rows, (uint32_t)vocab, BACKEND_CANDIDATES_MAX),
+        backend, device, gpu_best_scratch((uint32_t)rows, (uint32_t)vocab, BACKEND_CANDIDATES_MAX),
         "the best tokens", error);
     if (backend->logits == NULL || backend->best == NULL || backend->best_counts == NULL ||
         backend->best_scratch == NULL)
@@ -296,7 +290,7 @@ int cuda_buffer_create(struct backend *backend, uint32_t cols, struct backend_bu
     if (buffer == NULL)
         return gpu_error(error, BACKEND_NO_MEMORY, "no memory for a buffer");
     buffer->cols = cols;
-    buffer->stride = longest_row(backend, cols, true);
+    buffer->stride = longest_row(backend, cols);
     buffer->next = backend->buffers;
     backend->buffers = buffer;
     for (uint32_t i = 0; i < backend->device_count; i++) {

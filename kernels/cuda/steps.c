@@ -148,8 +148,8 @@ int cuda_rope_append(struct backend *backend, uint32_t layer, const struct backe
     const struct backend_shape *shape = &backend->shape;
     if (check(backend, "rope_append", layer, batch) != 0)
         return -1;
-    if (q->cols != shape->heads * shape->head_dim ||
-        k->cols != shape->kv_heads * shape->head_dim || v->cols != k->cols)
+    if (q->cols != shape->heads * shape->head_dim || k->cols != shape->kv_heads * shape->head_dim ||
+        v->cols != k->cols)
         return gpu_misuse(backend, "rope_append", "a buffer has the wrong width");
     struct step *step = next_step(backend, STEP_ROPE, layer);
     if (step == NULL)
@@ -278,11 +278,11 @@ int cuda_head_best(struct backend *backend, const uint32_t *rows, uint32_t count
                    const struct backend_buffer *x, const struct backend_candidate **best,
                    const uint32_t **counts)
 {
-    _Static_assert(sizeof(struct backend_candidate) == sizeof(struct gpu_candidate) &&
-                       offsetof(struct backend_candidate, id) == offsetof(struct gpu_candidate, id) &&
-                       offsetof(struct backend_candidate, logit) ==
-                           offsetof(struct gpu_candidate, logit),
-                   "the same struct under two names");
+    _Static_assert(
+        sizeof(struct backend_candidate) == sizeof(struct gpu_candidate) &&
+            offsetof(struct backend_candidate, id) == offsetof(struct gpu_candidate, id) &&
+            offsetof(struct backend_candidate, logit) == offsetof(struct gpu_candidate, logit),
+        "the same struct under two names");
     if (limit == 0 || limit > BACKEND_CANDIDATES_MAX)
         return gpu_misuse(backend, "head_best", "more candidates than BACKEND_CANDIDATES_MAX");
     if (run_head(backend, "head_best", rows, count, limit, x) != 0)

@@ -49,17 +49,16 @@ int upload_copy(struct backend *backend, struct device *device, void *to, const 
     for (size_t at = 0; at < bytes; at += PIECE_BYTES) {
         size_t some = bytes - at < PIECE_BYTES ? bytes - at : PIECE_BYTES;
         unsigned turn = upload->turn++ % 2;
-        if (gpu_check_load(backend, device, cudaEventSynchronize(upload->done[turn]),
-                           "loading", error) != 0)
+        if (gpu_check_load(backend, device, cudaEventSynchronize(upload->done[turn]), "loading",
+                           error) != 0)
             return -1;
         memcpy(upload->pinned[turn], (const uint8_t *)from + at, some);
         if (gpu_check_load(backend, device,
                            cudaMemcpyAsync((uint8_t *)to + at, upload->pinned[turn], some,
                                            cudaMemcpyHostToDevice, device->stream),
                            "copying weights to the device", error) != 0 ||
-            gpu_check_load(backend, device,
-                           cudaEventRecord(upload->done[turn], device->stream), "loading",
-                           error) != 0)
+            gpu_check_load(backend, device, cudaEventRecord(upload->done[turn], device->stream),
+                           "loading", error) != 0)
             return -1;
     }
     return 0;

@@ -308,7 +308,7 @@ static void a_wrong_ini_file_is_named(void **state)
     fclose(file);
     setenv("XDG_CONFIG_HOME", home, 1);
     expect_error("run|hello", "", 1,
-                 "airo.ini: line 2: model:kv_type: \"f17\" is not f32, f16, q8 or q4");
+                 "airo.ini: line 2: model:kv_type: \"f17\" is not auto, f32, f16, q8 or q4");
     expect("--help", "", 0, "Usage", "");
     unlink(path);
     rmdir(directory);

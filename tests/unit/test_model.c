@@ -86,7 +86,7 @@ static void loads_quantised(void **state)
     struct fixture *f = *state;
     open_good(f);
     assert_int_equal(f->model->context, 128);
-    assert_int_equal(f->model->chunk, CHUNK_DEFAULT);
+    assert_int_equal(f->model->chunk, backend_cpu()->chunk);
     assert_int_equal(f->model->shape.max_positions, 128);
     assert_int_equal(f->model->shape.page_tokens, KV_PAGE_TOKENS);
     assert_true(f->model->rope_scale == 1.0f);
@@ -292,8 +292,13 @@ static void plan_counts_without_loading(void **state)
     tiny_model_write(&f->tiny);
     const char *directory = f->tiny.directory;
     assert_int_equal(model_config_read(&config, directory, NULL, NULL), 0);
-    assert_int_equal(model_plan(&f16, directory, &config, 0, KV_F16, 0, &f->error), 0);
-    assert_int_equal(model_plan(&q8, directory, &config, 128, KV_Q8, 256, &f->error), 0);
+    struct model_planner *planner;
+    assert_int_equal(model_planner_open(&planner, directory, &config, "cpu", 0, &f->error), 0);
+    assert_non_null(strstr(model_planner_device(planner), "CPU"));
+    assert_string_equal(model_planner_notice(planner), "");
+    assert_int_equal(model_planner_plan(planner, 0, KV_AUTO, &f16), 0);
+    assert_int_equal(model_planner_plan(planner, 128, KV_Q8, &q8), 0);
+    model_planner_close(planner);
     /* four contexts of 128 positions and four pages; layers, k and v, dim, f16 */
     assert_int_equal(f16.kv_bytes, (4 * 128 + 4 * 32) * 2 * 2 * 32 * 2);
     assert_true(q8.kv_bytes < f16.kv_bytes);

@@ -1,0 +1,107 @@
+#include "engine/model/backend_choice.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/base/alloc.h"
+#include "engine/base/file.h"
+#include "engine/model/fields.h"
+#include "kernels/plugin.h"
+
+#define PLUGIN "airo-cuda.so"
+
+int device_check(const char *device, struct error *error)
+{
+    char shown[PRINTABLE_BYTES];
+    if (device == NULL || strcmp(device, "auto") == 0 || strcmp(device, "cpu") == 0 ||
+        strcmp(device, "cuda") == 0)
+        return 0;
+    const char *list = strncmp(device, "cuda:", 5) == 0 ? device + 5 : "";
+    bool valid = list[0] != '\0' && strlen(list) < 64;
+    for (size_t i = 0; list[i] != '\0'; i++) {
+        bool digit = list[i] >= '0' && list[i] <= '9';
+        bool comma = list[i] == ',' && i > 0 && list[i - 1] != ',' && list[i + 1] != '\0';
+        valid = valid && (digit || comma);
+    }
+    if (valid)
+        return 0;
+    return error_set(error, ERROR_INPUT,
+                     "device = %s: must be auto, cpu, cuda, or cuda: and the numbers of GPUs "
+                     "(cuda:0,1)",
+                     printable(device, shown));
+}
+
+bool device_is_auto(const char *device)
+{
+    return device == NULL || strcmp(device, "auto") == 0;
+}
+
+/* Device files of NVIDIA's driver, on Linux and in WSL; asking CUDA itself takes a while. */
+static bool gpu_is_there(void)
+{
+    return access("/dev/nvidiactl", F_OK) == 0 ||
+           access("/proc/driver/nvidia/version", F_OK) == 0 || access("/dev/dxg", F_OK) == 0;
+}
+
+/* The first place that has the file; where it would be when there is none. */
+static char *find_plugin(bool *found)
+{
+    const char *named = getenv("AIRO_CUDA");
+    if (named != NULL && named[0] != '\0') {
+        *found = true; /* or a message that names it */
+        return xstrdup(named);
+    }
+    char *program = program_directory();
+    char *beside = path_join(program != NULL ? program : ".", PLUGIN);
+    char *installed = xstrdup(AIRO_PREFIX "/lib/airo/" PLUGIN);
+    free(program);
+    *found = true;
+    if (file_exists(beside)) {
+        free(installed);
+        return beside;
+    }
+    if (file_exists(installed)) {
+        free(beside);
+        return installed;
+    }
+    *found = false;
+    free(installed);
+    return beside;
+}
+
+static int choose_cuda(const struct backend_ops **out, bool required, char *notice,
+                       struct error *error)
+{
+    bool found, named = getenv("AIRO_CUDA") != NULL;
+    struct backend_error reason = {0};
+    if (!required && !named && !gpu_is_there())
+        return 0;
+    char *path = find_plugin(&found);
+    const struct backend_ops *ops = found ? plugin_open(path, &reason) : NULL;
+    if (!found)
+        snprintf(reason.message, sizeof reason.message,
+                 "this airo was built without CUDA (no " PLUGIN " beside it or in " AIRO_PREFIX
+                 "/lib/airo)");
+    free(path);
+    if (ops != NULL)
+        *out = ops;
+    else if (required)
+        return error_set(error, ERROR_UNSUPPORTED, "device = cuda: %s", reason.message);
+    else
+        snprintf(notice, NOTICE_BYTES, "the GPU is not used: %s", reason.message);
+    return 0;
+}
+
+int backend_choose(const struct backend_ops **out, const char *device, char *notice,
+                   struct error *error)
+{
+    *out = backend_cpu();
+    notice[0] = '\0';
+    if (device_check(device, error) != 0)
+        return -1;
+    if (device != NULL && strcmp(device, "cpu") == 0)
+        return 0;
+    return choose_cuda(out, !device_is_auto(device), notice, error);
+}
