@@ -145,7 +145,8 @@ uint64_t cuda_scratch_bytes(const struct backend *backend)
         each += buffer_bytes(backend, cols[i], rounded(cols[i]));
     each += layer_scratch(backend, device, linear) + attend_scratch(backend) + batch_bytes(shape);
     if (has_prefill(backend)) {
-        const struct gpu_prefill_sizes sizes = prefill_sizes(backend, (uint32_t)rounded(shape->hidden));
+        const struct gpu_prefill_sizes sizes =
+            prefill_sizes(backend, (uint32_t)rounded(shape->hidden));
         each += gpu_prefill_bytes(&sizes);
     }
     return (each + OVERHEAD_BYTES) * backend->device_count + rows * shape->vocab * sizeof(float) +
@@ -182,8 +183,7 @@ static int open_prefill(struct backend *backend, struct device *device, struct b
     char message[200] = "";
     if (!has_prefill(backend))
         return 0;
-    const struct gpu_prefill_sizes sizes =
-        prefill_sizes(backend, longest_row(backend, 0));
+    const struct gpu_prefill_sizes sizes = prefill_sizes(backend, longest_row(backend, 0));
     void *workspace = scratch_alloc(backend, device, gpu_prefill_bytes(&sizes), "prefill", error);
     if (workspace == NULL)
         return -1;
