@@ -141,7 +141,7 @@ const struct backend_ops *airo_backend(void)
         .load_table = cuda_load_table,
         .load_rope = cuda_load_rope,
         .load_done = cuda_load_done,
-        .memory = device_memory,
+        .memory = gpu_memory,
         .kv_page_bytes = cuda_kv_page_bytes,
         .kv_create = cuda_kv_create,
         .kv_copy_page = cuda_kv_copy_page,
@@ -159,7 +159,7 @@ const struct backend_ops *airo_backend(void)
         .head_best = cuda_head_best,
         .last_error = cuda_last_error,
         .lost = cuda_lost,
-        .measure_bandwidth = device_bandwidth,
+        .measure_bandwidth = gpu_bandwidth,
     };
     return &ops;
 }

@@ -136,6 +136,7 @@ static int device_open(struct backend *backend, int id, struct backend_error *er
     snprintf(device->name, sizeof device->name, "%.90s", properties.name);
     device->multiprocessors = (uint32_t)properties.multiProcessorCount;
     device->shared_bytes = (uint32_t)properties.sharedMemPerBlockOptin;
+    device->multiprocessor_shared = (uint32_t)properties.sharedMemPerMultiprocessor;
     device->total_bytes = total;
     device->free_bytes = available;
     return make_events(backend, device, error);
@@ -145,7 +146,7 @@ static void device_close(struct device *device)
 {
     cudaSetDevice(device->id);
     upload_close(device);
-    device_free_all(device);
+    gpu_free_all(device);
     cudaEvent_t events[] = {device->uploaded, device->ready, device->taken, device->pace[0],
                             device->pace[1]};
     for (size_t i = 0; i < sizeof events / sizeof events[0]; i++)
@@ -154,7 +155,7 @@ static void device_close(struct device *device)
     if (device->stream != NULL)
         cudaStreamDestroy(device->stream);
     for (uint32_t i = 0; i < device->order_count; i++)
-        order_free(device->orders[i]);
+        gpu_order_free(device->orders[i]);
     free(device->orders);
     *device = (struct device){0};
 }
@@ -280,7 +281,7 @@ struct device *device_of_layer(struct backend *backend, uint32_t layer)
 
 /* --- figures ---------------------------------------------------------------------------------- */
 
-void device_memory(const struct backend *backend, struct backend_memory *out)
+void gpu_memory(const struct backend *backend, struct backend_memory *out)
 {
     *out = (struct backend_memory){
         .weight_bytes = backend->weight_bytes,
@@ -317,7 +318,7 @@ static float copy_ms(struct device *device, uint8_t *memory, size_t bytes)
     return ms;
 }
 
-double device_bandwidth(struct backend *backend)
+double gpu_bandwidth(struct backend *backend)
 {
     struct device *device = &backend->devices[0];
     size_t available = 0, total = 0, half = BANDWIDTH_BYTES;
@@ -327,12 +328,12 @@ double device_bandwidth(struct backend *backend)
     cudaMemGetInfo(&available, &total);
     while (half > available / 4 && half > 4096)
         half /= 2;
-    uint8_t *memory = device_alloc(backend, device, 2 * half, "a measurement", NULL, NULL);
+    uint8_t *memory = gpu_alloc(backend, device, 2 * half, "a measurement", NULL, NULL);
     for (int turn = 0; memory != NULL && turn < BANDWIDTH_TURNS; turn++) {
         float ms = copy_ms(device, memory, half);
         double rate = ms > 0 ? 2.0 * (double)half / (double)ms * 1e3 : 0;
         best = rate > best ? rate : best;
     }
-    device_free(device, memory);
+    gpu_free(device, memory);
     return best;
 }

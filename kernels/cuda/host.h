@@ -64,6 +64,7 @@ struct device {
     char name[96];
     uint32_t multiprocessors;
     uint32_t shared_bytes;            /* that a block may have */
+    uint32_t multiprocessor_shared;   /* that all blocks of a multiprocessor may have */
     uint64_t total_bytes, free_bytes; /* when it was opened */
     uint32_t first_layer, end_layer;
     cudaStream_t stream;
@@ -175,11 +176,11 @@ int gpu_check_load(struct backend *backend, const struct device *device, cudaErr
 /* A call that breaks the seam's rules: kept as the last error, but no fault of the device; -1. */
 int gpu_misuse(struct backend *backend, const char *step, const char *reason);
 
-/* Zeroed device memory, freed by close or device_free; NULL with numbers when there is none. */
-void *device_alloc(struct backend *backend, struct device *device, size_t bytes, const char *what,
-                   uint64_t *account, struct backend_error *error);
-void device_free(struct device *device, void *memory);
-void device_free_all(struct device *device);
+/* Zeroed device memory, freed by close or gpu_free; NULL with numbers when there is none. */
+void *gpu_alloc(struct backend *backend, struct device *device, size_t bytes, const char *what,
+                uint64_t *account, struct backend_error *error);
+void gpu_free(struct device *device, void *memory);
+void gpu_free_all(struct device *device);
 void *pinned_alloc(struct backend *backend, size_t bytes, const char *what,
                    struct backend_error *error);
 
@@ -192,8 +193,8 @@ void devices_close(struct backend *backend);
 int devices_expect(struct backend *backend, uint64_t bytes, struct backend_error *error);
 int devices_share(struct backend *backend, struct backend_error *error);
 struct device *device_of_layer(struct backend *backend, uint32_t layer);
-void device_memory(const struct backend *backend, struct backend_memory *out);
-double device_bandwidth(struct backend *backend);
+void gpu_memory(const struct backend *backend, struct backend_memory *out);
+double gpu_bandwidth(struct backend *backend);
 
 /* --- upload.c, order.c, load.c ---------------------------------------------------------------- */
 
@@ -207,13 +208,13 @@ void *upload_arena(struct backend *backend, struct device *device, size_t bytes,
                    struct backend_error *error);
 
 /* Packed inputs of a GPTQ layer (g_idx may be NULL), 0 when a group is out of range. */
-uint64_t order_inputs(const struct backend_linear *linear);
-struct order *order_make(const struct backend_linear *linear, bool dense,
-                         struct backend_error *error);
-void order_free(struct order *order);
-bool order_equal(const struct order *a, const struct order *b);
+uint64_t gpu_order_inputs(const struct backend_linear *linear);
+struct order *gpu_order_make(const struct backend_linear *linear, bool dense,
+                             struct backend_error *error);
+void gpu_order_free(struct order *order);
+bool gpu_order_equal(const struct order *a, const struct order *b);
 /* The same inputs are padding: what one layer wrote leaves the other's padding zero. */
-bool order_same_padding(const struct order *a, const struct order *b);
+bool gpu_order_same_padding(const struct order *a, const struct order *b);
 
 uint64_t cuda_linear_bytes(const struct backend *backend, const struct backend_linear *linear);
 uint64_t cuda_table_bytes(const struct backend *backend, enum table_slot slot,

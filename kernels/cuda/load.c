@@ -98,7 +98,7 @@ uint64_t cuda_linear_bytes(const struct backend *backend, const struct backend_l
     if (is_dense(linear))
         return form_bytes(GPU_F16, false, linear->out, dense_inputs(linear->in)) + bias;
     bool has_zeros = !zeros_all_equal(linear);
-    uint64_t k = order_inputs(linear);
+    uint64_t k = gpu_order_inputs(linear);
     if (better_dense(linear, k, has_zeros))
         return form_bytes(GPU_F16, false, linear->out, dense_inputs(linear->in)) + bias;
     return form_bytes(GPU_Q4, has_zeros, linear->out, k) + bias;
@@ -172,7 +172,7 @@ static int linear_check(const struct backend *backend, uint32_t layer, enum line
 static void *upload_array(struct backend *backend, struct device *device, const void *array,
                           size_t bytes, const char *what, struct backend_error *error)
 {
-    void *memory = device_alloc(backend, device, bytes, what, &backend->weight_bytes, error);
+    void *memory = gpu_alloc(backend, device, bytes, what, &backend->weight_bytes, error);
     if (memory == NULL || upload_copy(backend, device, memory, array, bytes, error) != 0)
         return NULL;
     return memory;
@@ -229,16 +229,16 @@ static struct order *find_order(struct backend *backend, struct device *device,
                                 const struct backend_linear *linear, bool dense,
                                 struct backend_error *error)
 {
-    struct order *order = order_make(linear, dense, error);
+    struct order *order = gpu_order_make(linear, dense, error);
     if (order == NULL)
         return NULL;
     for (uint32_t i = device->order_count; i-- > 0;)
-        if (order_equal(order, device->orders[i])) {
-            order_free(order);
+        if (gpu_order_equal(order, device->orders[i])) {
+            gpu_order_free(order);
             return device->orders[i];
         }
     if (keep_order(device, order, error) != 0) {
-        order_free(order);
+        gpu_order_free(order);
         return NULL;
     }
     return upload_order(backend, device, order, error) == 0 ? order : NULL;
@@ -258,7 +258,7 @@ static int linear_prepare(struct backend *backend, struct device *device, struct
     kept->inverse = order->inverse;
     kept->bytes = (size_t)form_bytes(form, kept->has_zeros, kept->out, kept->k);
     kept->data =
-        device_alloc(backend, device, kept->bytes, "a linear layer", &backend->weight_bytes, error);
+        gpu_alloc(backend, device, kept->bytes, "a linear layer", &backend->weight_bytes, error);
     return kept->data != NULL ? 0 : -1;
 }
 
@@ -368,7 +368,7 @@ static void note_padding(struct backend *backend, enum linear_slot slot, const s
         return;
     if (backend->first_order[slot] == NULL)
         backend->first_order[slot] = order;
-    else if (!order_same_padding(backend->first_order[slot], order))
+    else if (!gpu_order_same_padding(backend->first_order[slot], order))
         backend->ragged[slot] = true;
 }
 
@@ -387,7 +387,7 @@ int cuda_load_linear(struct backend *backend, uint32_t layer, enum linear_slot s
     kept->zero_add = gptq ? (int32_t)linear->zero_offset : 0;
     if (gptq && !kept->has_zeros)
         kept->zero_add += (int32_t)(word_at(linear->qzeros, 0) & 15);
-    bool dense = !gptq || better_dense(linear, order_inputs(linear), kept->has_zeros);
+    bool dense = !gptq || better_dense(linear, gpu_order_inputs(linear), kept->has_zeros);
     struct order *order = find_order(backend, device, linear, dense, error);
     int result = -1;
     if (order == NULL || gpu_check_load(backend, device, cudaSetDevice(device->id),
@@ -486,8 +486,8 @@ int cuda_load_rope(struct backend *backend, const float *inv_freq, float scale,
     for (uint32_t i = 0; i < backend->device_count; i++) {
         struct device *device = &backend->devices[i];
         if (device->inv_freq == NULL)
-            device->inv_freq = device_alloc(backend, device, bytes, "the RoPE table",
-                                            &backend->scratch_bytes, error);
+            device->inv_freq =
+                gpu_alloc(backend, device, bytes, "the RoPE table", &backend->scratch_bytes, error);
         if (device->inv_freq == NULL ||
             upload_copy(backend, device, device->inv_freq, inv_freq, bytes, error) != 0)
             return -1;

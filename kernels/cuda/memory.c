@@ -75,8 +75,8 @@ static void *no_memory(const struct device *device, size_t bytes, const char *wh
     return NULL;
 }
 
-void *device_alloc(struct backend *backend, struct device *device, size_t bytes, const char *what,
-                   uint64_t *account, struct backend_error *error)
+void *gpu_alloc(struct backend *backend, struct device *device, size_t bytes, const char *what,
+                uint64_t *account, struct backend_error *error)
 {
     void *memory = NULL;
     if (backend->failed) {
@@ -103,7 +103,7 @@ void *device_alloc(struct backend *backend, struct device *device, size_t bytes,
     return memory;
 }
 
-void device_free(struct device *device, void *memory)
+void gpu_free(struct device *device, void *memory)
 {
     for (uint32_t i = device->block_count; memory != NULL && i-- > 0;)
         if (device->blocks[i] == memory) {
@@ -114,7 +114,7 @@ void device_free(struct device *device, void *memory)
         }
 }
 
-void device_free_all(struct device *device)
+void gpu_free_all(struct device *device)
 {
     cudaSetDevice(device->id);
     for (uint32_t i = 0; i < device->block_count; i++)

@@ -49,7 +49,7 @@ static uint64_t packed_inputs(const uint32_t *counts, uint32_t groups)
     return round_up(inputs, GPU_CHUNK_INPUTS);
 }
 
-uint64_t order_inputs(const struct backend_linear *linear)
+uint64_t gpu_order_inputs(const struct backend_linear *linear)
 {
     uint32_t *counts = group_counts(linear);
     uint64_t inputs = counts != NULL ? packed_inputs(counts, linear->groups) : 0;
@@ -69,7 +69,7 @@ static struct order *order_alloc(uint32_t in, uint64_t k, bool grouped)
         order->group = calloc(k / BLOCK_INPUTS, sizeof *order->group);
     if (order->index != NULL && (!grouped || order->group != NULL))
         return order;
-    order_free(order);
+    gpu_order_free(order);
     return NULL;
 }
 
@@ -107,8 +107,8 @@ static struct order *gptq_order(const struct backend_linear *linear, uint32_t *c
     return order;
 }
 
-struct order *order_make(const struct backend_linear *linear, bool dense,
-                         struct backend_error *error)
+struct order *gpu_order_make(const struct backend_linear *linear, bool dense,
+                             struct backend_error *error)
 {
     uint32_t *counts = NULL;
     if (!dense && (counts = group_counts(linear)) == NULL) {
@@ -128,7 +128,7 @@ struct order *order_make(const struct backend_linear *linear, bool dense,
     return order;
 }
 
-void order_free(struct order *order)
+void gpu_order_free(struct order *order)
 {
     if (order == NULL)
         return;
@@ -137,7 +137,7 @@ void order_free(struct order *order)
     free(order);
 }
 
-bool order_equal(const struct order *a, const struct order *b)
+bool gpu_order_equal(const struct order *a, const struct order *b)
 {
     return a->k == b->k && a->in == b->in && (a->group == NULL) == (b->group == NULL) &&
            memcmp(a->index, b->index, a->k * sizeof *a->index) == 0 &&
@@ -145,7 +145,7 @@ bool order_equal(const struct order *a, const struct order *b)
             memcmp(a->group, b->group, a->k / BLOCK_INPUTS * sizeof *a->group) == 0);
 }
 
-bool order_same_padding(const struct order *a, const struct order *b)
+bool gpu_order_same_padding(const struct order *a, const struct order *b)
 {
     const struct order *longer = a->k > b->k ? a : b;
     uint32_t common = a->k < b->k ? a->k : b->k;

@@ -44,7 +44,7 @@ uint64_t cuda_kv_page_bytes(const struct backend_shape *shape, enum kv_type type
 static void free_pages(struct backend *backend)
 {
     for (uint32_t layer = 0; layer < backend->shape.layers; layer++) {
-        device_free(device_of_layer(backend, layer), backend->layers[layer].pages);
+        gpu_free(device_of_layer(backend, layer), backend->layers[layer].pages);
         backend->layers[layer].pages = NULL;
     }
     if (backend->page_pinned != NULL)
@@ -58,7 +58,7 @@ static int too_large(struct backend *backend, uint32_t pages, double bytes,
                      struct backend_error *error)
 {
     struct backend_memory memory;
-    device_memory(backend, &memory);
+    gpu_memory(backend, &memory);
     free_pages(backend);
     return gpu_error(error, BACKEND_NO_MEMORY,
                      "cannot allocate %.1f MiB of keys and values for %llu tokens, %.1f MiB free "
@@ -89,8 +89,8 @@ int cuda_kv_create(struct backend *backend, enum kv_type type, uint32_t pages,
     double bytes = (double)pages * (double)kv.page_bytes * backend->shape.layers;
     for (uint32_t layer = 0; layer < backend->shape.layers; layer++) {
         struct backend_error reason = {0};
-        void *data = device_alloc(backend, device_of_layer(backend, layer), pages * kv.page_bytes,
-                                  "keys and values", &backend->kv_bytes, &reason);
+        void *data = gpu_alloc(backend, device_of_layer(backend, layer), pages * kv.page_bytes,
+                               "keys and values", &backend->kv_bytes, &reason);
         backend->layers[layer].pages = data;
         if (data == NULL && reason.code != BACKEND_NO_MEMORY)
             return gpu_error(error, reason.code, "%s", reason.message);

@@ -202,6 +202,7 @@ static struct gpu_attend_call attend_call(struct backend *backend, struct device
         .a_stride = step->a != NULL ? step->a->stride : 0,
         .a_index = layer->linear[LINEAR_O].inverse,
         .scratch = device->attend_scratch,
+        .multiprocessor_shared = device->multiprocessor_shared,
     };
 }
 

@@ -158,7 +158,7 @@ uint64_t cuda_scratch_bytes(const struct backend *backend)
 static void *scratch_alloc(struct backend *backend, struct device *device, size_t bytes,
                            const char *what, struct backend_error *error)
 {
-    return device_alloc(backend, device, bytes, what, &backend->scratch_bytes, error);
+    return gpu_alloc(backend, device, bytes, what, &backend->scratch_bytes, error);
 }
 
 static int all_loaded(const struct backend *backend, struct backend_error *error)

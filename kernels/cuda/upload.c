@@ -36,7 +36,7 @@ void upload_close(struct device *device)
         if (upload->pinned[i] != NULL)
             cudaFreeHost(upload->pinned[i]);
     }
-    device_free(device, upload->arena);
+    gpu_free(device, upload->arena);
     *upload = (struct upload){0};
 }
 
@@ -72,9 +72,9 @@ void *upload_arena(struct backend *backend, struct device *device, size_t bytes,
         return upload->arena;
     if (gpu_check_load(backend, device, cudaStreamSynchronize(device->stream), "loading", error))
         return NULL;
-    device_free(device, upload->arena);
+    gpu_free(device, upload->arena);
     upload->arena_bytes = 0;
-    upload->arena = device_alloc(backend, device, bytes, "one layer of the file", NULL, error);
+    upload->arena = gpu_alloc(backend, device, bytes, "one layer of the file", NULL, error);
     if (upload->arena != NULL)
         upload->arena_bytes = bytes;
     return upload->arena;
