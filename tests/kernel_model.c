@@ -250,53 +250,80 @@ static struct backend_linear as_backend(const struct kernel_linear *linear)
     return l;
 }
 
-static void load(struct kernel_run *run, const struct kernel_model *model)
+static int load_layer(struct kernel_run *run, const struct kernel_model *model, uint32_t layer,
+                      struct backend_error *error)
+{
+    for (int slot = 0; slot < LINEAR_SLOTS; slot++) {
+        struct backend_linear l = as_backend(&model->linears[layer][slot]);
+        if (run->ops->load_linear(run->backend, layer, (enum linear_slot)slot, &l, error) != 0)
+            return -1;
+    }
+    for (uint32_t i = 0; i < 2; i++) {
+        struct backend_tensor norm = {kernel_norm(model, 2 * layer + i), BACKEND_F32, 1,
+                                      model->shape.hidden};
+        if (run->ops->load_norm(run->backend, layer, (enum norm_slot)i, &norm, error) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int load(struct kernel_run *run, const struct kernel_model *model,
+                struct backend_error *error)
 {
     const struct backend_shape *s = &model->shape;
-    struct backend_error error;
-    for (uint32_t layer = 0; layer < s->layers; layer++) {
-        for (int slot = 0; slot < LINEAR_SLOTS; slot++) {
-            struct backend_linear l = as_backend(&model->linears[layer][slot]);
-            must(run->ops->load_linear(run->backend, layer, (enum linear_slot)slot, &l, &error),
-                 &error);
-        }
-        for (uint32_t i = 0; i < 2; i++) {
-            struct backend_tensor norm = {kernel_norm(model, 2 * layer + i), BACKEND_F32, 1,
-                                          s->hidden};
-            must(run->ops->load_norm(run->backend, layer, (enum norm_slot)i, &norm, &error),
-                 &error);
-        }
-    }
+    const struct backend_ops *ops = run->ops;
+    struct backend *b = run->backend;
+    for (uint32_t layer = 0; layer < s->layers; layer++)
+        if (load_layer(run, model, layer, error) != 0)
+            return -1;
     struct backend_tensor norm = {kernel_norm(model, 2 * s->layers), BACKEND_F32, 1, s->hidden};
     struct backend_tensor embed = {model->embed, model->options.table, s->vocab, s->hidden};
     struct backend_tensor head = {model->head, model->options.table, s->vocab, s->hidden};
-    must(run->ops->load_norm(run->backend, 0, NORM_FINAL, &norm, &error), &error);
-    must(run->ops->load_table(run->backend, TABLE_EMBED, &embed, &error), &error);
-    must(run->ops->load_table(run->backend, TABLE_HEAD, &head, &error), &error);
-    must(run->ops->load_rope(run->backend, model->inv_freq, 1.0f, &error), &error);
-    must(run->ops->load_done(run->backend, &error), &error);
+    if (ops->load_norm(b, 0, NORM_FINAL, &norm, error) != 0 ||
+        ops->load_table(b, TABLE_EMBED, &embed, error) != 0 ||
+        ops->load_table(b, TABLE_HEAD, &head, error) != 0 ||
+        ops->load_rope(b, model->inv_freq, 1.0f, error) != 0)
+        return -1;
+    return ops->load_done(b, error);
+}
+
+static int make_buffers(struct kernel_run *run, const struct backend_shape *s,
+                        struct backend_error *error)
+{
+    const uint32_t cols[] = {s->hidden, s->heads * s->head_dim, s->kv_heads * s->head_dim, s->ffn};
+    struct backend_buffer **buffers[] = {&run->x, &run->q, &run->k, &run->h, &run->v, &run->a};
+    const int kind[] = {0, 1, 2, 3, 2, 1};
+    for (int i = 0; i < 6; i++)
+        if (run->ops->buffer_create(run->backend, cols[kind[i]], buffers[i], error) != 0)
+            return -1;
+    return 0;
+}
+
+int kernel_open_on(struct kernel_run *run, const struct kernel_model *model,
+                   const struct backend_ops *ops, const struct backend_options *options,
+                   enum kv_type type, uint32_t pages, struct backend_error *error)
+{
+    *run = (struct kernel_run){.ops = ops};
+    if (ops->open(&run->backend, &model->shape, options, error) != 0)
+        return -1;
+    if (load(run, model, error) == 0 && make_buffers(run, &model->shape, error) == 0 &&
+        ops->kv_create(run->backend, type, pages, error) == 0)
+        return 0;
+    ops->close(run->backend);
+    run->backend = NULL;
+    return -1;
 }
 
 int kernel_open(struct kernel_run *run, const struct kernel_model *model, const char *kernels,
                 unsigned threads, enum kv_type type, uint32_t pages)
 {
-    const struct backend_shape *s = &model->shape;
     struct backend_error error;
-    *run = (struct kernel_run){.ops = backend_cpu()};
     struct backend_options options = {.threads = threads, .kernels = kernels};
-    if (run->ops->open(&run->backend, s, &options, &error) != 0) {
-        if (error.code == BACKEND_UNSUPPORTED)
-            return -1;
+    if (kernel_open_on(run, model, backend_cpu(), &options, type, pages, &error) == 0)
+        return 0;
+    if (error.code != BACKEND_UNSUPPORTED)
         must(-1, &error);
-    }
-    load(run, model);
-    const uint32_t cols[] = {s->hidden, s->heads * s->head_dim, s->kv_heads * s->head_dim, s->ffn};
-    struct backend_buffer **buffers[] = {&run->x, &run->q, &run->k, &run->h, &run->v, &run->a};
-    const int kind[] = {0, 1, 2, 3, 2, 1};
-    for (int i = 0; i < 6; i++)
-        must(run->ops->buffer_create(run->backend, cols[kind[i]], buffers[i], &error), &error);
-    must(run->ops->kv_create(run->backend, type, pages, &error), &error);
-    return 0;
+    return -1;
 }
 
 void kernel_close(struct kernel_run *run)

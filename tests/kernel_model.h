@@ -64,6 +64,10 @@ const float *kernel_norm(const struct kernel_model *model, uint32_t index);
 /* 0, or -1 when this CPU cannot run the kernels (the test then skips); other failures stop. */
 int kernel_open(struct kernel_run *run, const struct kernel_model *model, const char *kernels,
                 unsigned threads, enum kv_type type, uint32_t pages);
+/* Another backend's; -1 and `error` on any failure, the backend closed. */
+int kernel_open_on(struct kernel_run *run, const struct kernel_model *model,
+                   const struct backend_ops *ops, const struct backend_options *options,
+                   enum kv_type type, uint32_t pages, struct backend_error *error);
 void kernel_close(struct kernel_run *run);
 float *kernel_data(struct backend_buffer *buffer);
 

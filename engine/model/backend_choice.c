@@ -12,7 +12,7 @@
 
 #define PLUGIN "airo-cuda.so"
 
-int device_check(const char *device, struct error *error)
+int backend_choice_check(const char *device, struct error *error)
 {
     char shown[PRINTABLE_BYTES];
     if (device == NULL || strcmp(device, "auto") == 0 || strcmp(device, "cpu") == 0 ||
@@ -33,7 +33,7 @@ int device_check(const char *device, struct error *error)
                      printable(device, shown));
 }
 
-bool device_is_auto(const char *device)
+bool backend_choice_is_auto(const char *device)
 {
     return device == NULL || strcmp(device, "auto") == 0;
 }
@@ -99,9 +99,9 @@ int backend_choose(const struct backend_ops **out, const char *device, char *not
 {
     *out = backend_cpu();
     notice[0] = '\0';
-    if (device_check(device, error) != 0)
+    if (backend_choice_check(device, error) != 0)
         return -1;
     if (device != NULL && strcmp(device, "cpu") == 0)
         return 0;
-    return choose_cuda(out, !device_is_auto(device), notice, error);
+    return choose_cuda(out, !backend_choice_is_auto(device), notice, error);
 }

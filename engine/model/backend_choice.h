@@ -15,10 +15,10 @@
 #define NOTICE_BYTES 512
 
 /* "auto", "cpu", "cuda", "cuda:N" or "cuda:N,N..." (NULL: "auto"); ERROR_INPUT otherwise. */
-int device_check(const char *device, struct error *error);
+int backend_choice_check(const char *device, struct error *error);
 
 /* Whether another backend may take over when the chosen one cannot. */
-bool device_is_auto(const char *device);
+bool backend_choice_is_auto(const char *device);
 
 /* The backends to try. With "auto" the CPU's comes when there is no NVIDIA GPU or no plug-in, and
  * `notice` (NOTICE_BYTES, may be "") says so if there is a GPU that is not used. Otherwise a

@@ -212,7 +212,7 @@ static int load_backend(struct loading *loading)
     if (open_backend(loading) == 0 && load_weights(loading) == 0)
         return 0;
     enum error_code code = loading->error->code;
-    if (model->ops == backend_cpu() || !device_is_auto(loading->options->device) ||
+    if (model->ops == backend_cpu() || !backend_choice_is_auto(loading->options->device) ||
         (code != ERROR_UNSUPPORTED && code != ERROR_MEMORY && code != ERROR_DEVICE))
         return -1;
     close_backend(model);
@@ -228,7 +228,7 @@ static int load(struct loading *loading)
 {
     struct model *model = loading->model;
     struct error *error = loading->error;
-    if (device_check(loading->options->device, error) != 0 ||
+    if (backend_choice_check(loading->options->device, error) != 0 ||
         model_config_read(&model->config, model->directory, &loading->options->rope, error) != 0 ||
         choose_context(loading) != 0 ||
         safetensors_open(&loading->set, model->directory, error) != 0 ||

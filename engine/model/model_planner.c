@@ -41,7 +41,7 @@ static int open_on(struct model_planner *planner, const char *device, uint32_t c
     if (input->backend != NULL)
         input->ops->close(input->backend);
     input->backend = NULL;
-    if (input->ops == backend_cpu() || !device_is_auto(device))
+    if (input->ops == backend_cpu() || !backend_choice_is_auto(device))
         return -1;
     snprintf(planner->notice, sizeof planner->notice, "the GPU is not used: %.480s",
              error->message);
