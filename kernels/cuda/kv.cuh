@@ -21,16 +21,19 @@ template <enum kv_type type, uint32_t dim> struct kv_form {
 
 /* --- rope ------------------------------------------------------------------------------------- */
 
-/* Sine and cosine of an angle 0 <= x < 2^17, to about 0.6 units of the last place. The angle less a
- * multiple of pi / 2 is kept as high + low (pi / 2 in three parts, so that no digits are lost at
- * large angles); then the series up to the terms that still count for |high| <= pi / 4. */
+/* Sine and cosine of an angle 0 <= x < 2^17, to about 0.7 units of the last place. The angle less a
+ * multiple of pi / 2 is kept as high + low: pi / 2 is in three parts, and what rounding takes from
+ * the second is carried on, so that no digits are lost near a multiple of pi. Then the series up to
+ * the terms that still count for |high| <= pi / 4. */
 DEVICE void kv_sine_cosine(float x, float *sine, float *cosine)
 {
     const float turns = rintf(x * 0.636619772367581343f);
     const float left = fmaf(-turns, 0x1.921fb0p+00f, x); /* exact */
-    const float high = fmaf(-turns, 0x1.5110b4p-22f, left);
-    const float rest = fmaf(-turns, 0x1.5110b4p-22f, left - high);
-    const float low = fmaf(-turns, 0x1.846988p-48f, rest);
+    const float part = turns * 0x1.5110b4p-22f, part_low = fmaf(turns, 0x1.5110b4p-22f, -part);
+    const float less = left - part, back = less - left;
+    const float lost = (left - (less - back)) - (part + back);
+    const float rest = fmaf(-turns, 0x1.846988p-48f, lost - part_low);
+    const float high = less + rest, low = (less - high) + rest;
     const float z = high * high, z_low = fmaf(high, high, -z), half = 0.5f * z;
 
     float s = fmaf(z, 2.75573192e-6f, -1.98412698e-4f);
