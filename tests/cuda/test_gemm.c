@@ -99,6 +99,7 @@ static void a_refused_product_says_what_it_was(void **state)
 struct fixture {
     struct gpu_prefill *prefill;
     void *workspace;
+    cudaStream_t stream; /* not the one that it was opened with */
 };
 
 static struct fixture open_prefill(size_t slice_bytes)
@@ -108,6 +109,7 @@ static struct fixture open_prefill(size_t slice_bytes)
     char message[200];
     struct fixture f = {.workspace = device_copy(NULL, gpu_prefill_bytes(&sizes))};
     assert_int_equal(gpu_prefill_open(&f.prefill, &sizes, f.workspace, 0, message), 0);
+    cuda_ok(cudaStreamCreateWithFlags(&f.stream, cudaStreamNonBlocking));
     return f;
 }
 
@@ -115,6 +117,7 @@ static void close_prefill(struct fixture *f)
 {
     cuda_ok(cudaDeviceSynchronize());
     gpu_prefill_close(f->prefill);
+    cuda_ok(cudaStreamDestroy(f->stream));
     device_free(f->workspace);
 }
 
@@ -230,10 +233,10 @@ static void check_store(size_t slice_bytes, bool resident, enum gpu_form form)
     float *got = malloc(TOKENS * 400 * sizeof *got), *again = malloc(TOKENS * 400 * sizeof *got);
     for (uint32_t i = 0; i < 3; i++) {
         size_t bytes = TOKENS * call.out_stride[i] * sizeof *got;
-        cuda_ok(gpu_prefill_linear(f.prefill, &call, 0));
+        cuda_ok(gpu_prefill_linear(f.prefill, &call, f.stream));
         device_read(got, call.out[i], bytes);
         check_rows(&layers[i], acts, got, call.out_stride[i], NULL);
-        cuda_ok(gpu_prefill_linear(f.prefill, &call, 0));
+        cuda_ok(gpu_prefill_linear(f.prefill, &call, f.stream));
         device_read(again, call.out[i], bytes);
         assert_memory_equal(got, again, bytes);
     }
@@ -291,7 +294,7 @@ static void results_are_added(void **state)
                                    .finish = GPU_ADD,
                                    .out = {device_copy(x, TOKENS * OUT * sizeof *x)},
                                    .out_stride = {OUT}};
-    cuda_ok(gpu_prefill_linear(f.prefill, &call, 0));
+    cuda_ok(gpu_prefill_linear(f.prefill, &call, f.stream));
     device_read(got, call.out[0], TOKENS * OUT * sizeof *got);
     check_rows(&layer, acts, got, OUT, x);
     device_free((void *)call.acts);
@@ -332,7 +335,7 @@ static void gate_and_up_make_h(void **state)
     set_input(&call, &input, IN);
     call.out[0] = device_copy(NULL, TOKENS * H * sizeof *h);
     cuda_ok(cudaMemset(call.out[0], 0xFF, TOKENS * H * sizeof *h));
-    cuda_ok(gpu_prefill_linear(f.prefill, &call, 0));
+    cuda_ok(gpu_prefill_linear(f.prefill, &call, f.stream));
     device_read(h, call.out[0], TOKENS * H * sizeof *h);
     double *acts = packed_input(&gate, input.x, input.rows, input.norm, call.eps, TOKENS);
     for (uint32_t t = 0; t < TOKENS; t++) {
@@ -362,10 +365,10 @@ static void calls_that_do_not_fit_are_refused(void **state)
     struct plain_layer layer = plain_layer_make(&options);
     struct gpu_linear_call call = {
         .n = TOKENS + 1, .linear = {&layer.linear}, .count = 1, .acts_stride = 128};
-    assert_int_equal(gpu_prefill_linear(f.prefill, &call, 0), cudaErrorInvalidValue);
+    assert_int_equal(gpu_prefill_linear(f.prefill, &call, f.stream), cudaErrorInvalidValue);
     assert_non_null(strstr(gpu_prefill_error(f.prefill), "max_tokens"));
     call.n = 1;
-    assert_int_equal(gpu_prefill_linear(f.prefill, &call, 0), cudaErrorInvalidValue);
+    assert_int_equal(gpu_prefill_linear(f.prefill, &call, f.stream), cudaErrorInvalidValue);
     assert_non_null(strstr(gpu_prefill_error(f.prefill), "a slice holds no"));
     plain_layer_free(&layer);
     close_prefill(&f);

@@ -192,16 +192,16 @@ static void layout_pages(struct setup *s)
         count += (c->context[i] + c->rows[i] + c->page_tokens - 1) / c->page_tokens;
     }
     for (uint32_t i = 0; i < count; i++)
-        s->pages[i] = count - 1 - i;
+        s->pages[i] = count - i; /* page 0 is nobody's */
     *kv = (struct gpu_kv){.type = c->type,
-                          .pages = count,
+                          .pages = count + 1,
                           .page_tokens = c->page_tokens,
                           .head_dim = c->dim,
                           .kv_heads = c->kv_heads,
                           .row_bytes = row_bytes(c)};
     kv->head_bytes = 2 * c->page_tokens * (row_bytes(c) + 2 * row_scales(c));
     kv->page_bytes = kv->head_bytes * c->kv_heads;
-    s->bytes = count * kv->page_bytes;
+    s->bytes = kv->pages * kv->page_bytes;
     s->call.data = device_copy(NULL, s->bytes);
     cuda_ok(cudaMemset(s->call.data, 0xFF, s->bytes)); /* NaN where nobody writes */
 }
