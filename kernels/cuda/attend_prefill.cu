@@ -14,160 +14,26 @@
  *   fetch K(j + 1)          flies during the sums
  *   sums
  *
- * f16 pages are copied straight into place. q8 and q4 are copied as they are to a place of each
- * warp's own and widened by it when they land. A warp brings 16 of the tile's 64 positions: pages
- * are multiples of 16 tokens, so these lie in one page and follow each other there.
- *
- * Shared memory is in rows of head_dim halves; piece p (16 bytes) of row r stands at p ^ (r % 8),
- * so that ldmatrix, which reads one piece of eight rows, meets all banks.
- *
  * Scores are kept times log2(e): the softmax is exp2. A tile beyond what a warp's rows see is not
- * computed by it, and masked where only part of it is seen; positions after the run's last are
- * zeros, since a weight of zero would still let a NaN in an unwritten row through.
+ * computed by it, and masked where only part of it is seen. key_tile.cuh brings the tiles.
  */
 #include "kernels/cuda/device.cuh"
 #include "kernels/cuda/gpu.h"
+#include "kernels/cuda/key_tile.cuh"
 #include "kernels/cuda/kv.cuh"
 #include "kernels/cuda/launch.cuh"
 
-#define WARPS     4
-#define THREADS   (32 * WARPS)
-#define WARP_ROWS (GPU_PREFILL_ROWS / WARPS)
 #define M_TILES   (WARP_ROWS / 16)
-#define KEYS      64             /* of a tile */
-#define WARP_KEYS (KEYS / WARPS) /* that one warp brings */
-#define KEY_TILES (KEYS / 8)     /* n8 tiles of scores */
+#define KEY_TILES (KEYS / 8) /* n8 tiles of scores */
 #define LOG2_E    1.44269504088896340736f
 #define ROOT(dim) ((dim) == 128 ? 0.08838834764831845f : 0.125f) /* 1 / sqrt(dim) */
-
-/* Bytes of a row in a page, of its scales, of what a warp keeps of its 16 rows before they are
- * widened (rows, then scales), and of a block's shared memory. */
-template <enum kv_type type, uint32_t dim> struct format {
-    static constexpr uint32_t row = kv_form<type, dim>::row_bytes;
-    static constexpr uint32_t scales = 2 * kv_form<type, dim>::scales;
-    static constexpr uint32_t raw = type == KV_F16 ? 0 : WARP_KEYS * (row + scales);
-    static constexpr uint32_t shared = (GPU_PREFILL_ROWS + 2 * KEYS) * 2 * dim + 2 * WARPS * raw;
-};
-
-/* Piece `piece` of row `row` in a matrix of rows of `dim` halves. */
-template <uint32_t dim> __device__ __forceinline__ uint32_t swizzled(uint32_t row, uint32_t piece)
-{
-    return row * 2 * dim + (piece ^ row % 8) * 16;
-}
-
-/* --- bringing keys and values ----------------------------------------------------------------- */
-
-struct key_source {
-    const uint8_t *data; /* this layer's pages, moved on to the head */
-    const uint32_t *pages;
-    uint32_t page_tokens, limit; /* positions from `limit` on are not read */
-    size_t page_bytes;
-};
-
-/* How many of the 16 positions of a tile that this warp brings are seen by anyone; may be more. */
-__device__ __forceinline__ uint32_t valid_rows(const key_source &source, uint32_t tile)
-{
-    uint32_t position = tile * KEYS + warp_index() * WARP_KEYS;
-    return position < source.limit ? source.limit - position : 0;
-}
-
-/* The piece of a lane in a widened 16-row piece of a tile: lanes go along rows. In step i it is
- * (lane_piece ^ i-th rows' swizzle) + i-th rows' offset, since the lane's row is below `rows`. */
-template <uint32_t dim> __device__ __forceinline__ uint32_t lane_piece(uint32_t step)
-{
-    constexpr uint32_t pieces = dim / 8, rows = 32 / pieces;
-    const uint32_t lane = lane_index(), row = lane / pieces;
-    uint32_t at = row * 2 * dim + ((lane % pieces) ^ row) * 16;
-    return (at ^ step * rows % 8 * 16) + step * rows * 2 * dim;
-}
-
-/* Starts the copy of this warp's rows of a tile, keys or `values`, into `to`: the tile itself for
- * f16, else the warp's own place. A page holds keys, values, scales of keys, scales of values. */
-template <enum kv_type type, uint32_t dim>
-__device__ __forceinline__ void fetch(uint8_t *to, const key_source &source, uint32_t tile,
-                                      uint32_t values)
-{
-    typedef format<type, dim> format;
-    const uint32_t lane = lane_index(), valid = valid_rows(source, tile);
-    const uint8_t *rows = source.data, *scales = rows;
-    if (valid > 0) {
-        uint32_t position = tile * KEYS + warp_index() * WARP_KEYS;
-        uint32_t page = position / source.page_tokens, slot = position % source.page_tokens;
-        rows += source.pages[page] * source.page_bytes;
-        scales = rows + (2 * format::row + values * format::scales) * source.page_tokens +
-                 slot * format::scales;
-        rows += (values * source.page_tokens + slot) * format::row;
-    }
-#pragma unroll
-    for (uint32_t i = 0; i < WARP_KEYS * format::row / 512; i++) {
-        bool seen = (512 * i + 16 * lane) / format::row < valid;
-        copy16_async_if(to + (type == KV_F16 ? lane_piece<dim>(i) : 512 * i + 16 * lane),
-                        seen ? rows + 512 * i + 16 * lane : source.data, seen);
-    }
-    if (type != KV_F16 && lane < WARP_KEYS * format::scales / 16 &&
-        16 * lane < valid * format::scales)
-        copy16_async(to + WARP_KEYS * format::row + 16 * lane, scales + 16 * lane);
-    copy_commit();
-}
-
-/* Eight values from eight bytes of int8: 1024 + (value + 128) in halves, exactly, less 1152. */
-__device__ __forceinline__ uint4 widen_q8(uint2 bytes, uint32_t scale)
-{
-    const uint32_t thousand = 0x64646464, zero = 0x64806480;
-    uint32_t a = bytes.x ^ 0x80808080u, b = bytes.y ^ 0x80808080u;
-    uint4 out;
-    out.x = half2_mul(half2_sub(byte_permute(a, thousand, 0x4140), zero), scale);
-    out.y = half2_mul(half2_sub(byte_permute(a, thousand, 0x4342), zero), scale);
-    out.z = half2_mul(half2_sub(byte_permute(b, thousand, 0x4140), zero), scale);
-    out.w = half2_mul(half2_sub(byte_permute(b, thousand, 0x4342), zero), scale);
-    return out;
-}
-
-/* Eight values from the low (shift 0) or high (4) nibbles of eight bytes: level + 8. */
-__device__ __forceinline__ uint4 widen_q4(uint2 bytes, uint32_t shift, uint32_t scale)
-{
-    const uint32_t thousand = 0x64646464, zero = 0x64086408;
-    uint32_t a = bytes.x >> shift & 0x0F0F0F0Fu, b = bytes.y >> shift & 0x0F0F0F0Fu;
-    uint4 out;
-    out.x = half2_mul(half2_sub(byte_permute(a, thousand, 0x4140), zero), scale);
-    out.y = half2_mul(half2_sub(byte_permute(a, thousand, 0x4342), zero), scale);
-    out.z = half2_mul(half2_sub(byte_permute(b, thousand, 0x4140), zero), scale);
-    out.w = half2_mul(half2_sub(byte_permute(b, thousand, 0x4342), zero), scale);
-    return out;
-}
-
-/* Waits for this warp's rows, and widens them from `raw` into its rows of the tile. */
-template <enum kv_type type, uint32_t dim>
-__device__ __forceinline__ void land(uint8_t *to, const uint8_t *raw, uint32_t valid)
-{
-    copy_wait<0>();
-    if (type == KV_F16)
-        return;
-    warp_sync();
-    typedef format<type, dim> format;
-    constexpr uint32_t pieces = dim / 8, rows = 32 / pieces; /* a widened row; done in one step */
-    const uint32_t row = lane_index() / pieces, piece = lane_index() % pieces;
-    const uint32_t shift = piece % 4 / 2 * 4;
-    const uint8_t *from =
-        raw + row * format::row + (type == KV_Q8 ? 8 * piece : piece / 4 * 16 + piece % 2 * 8);
-    const uint8_t *scales = raw + WARP_KEYS * format::row + row * format::scales + piece / 4 * 2;
-#pragma unroll
-    for (uint32_t i = 0; i < WARP_KEYS / rows; i++) {
-        uint2 bytes = *(const uint2 *)(from + i * rows * format::row);
-        uint32_t scale = *(const uint16_t *)(scales + i * rows * format::scales) * 0x00010001u;
-        uint4 values = type == KV_Q8 ? widen_q8(bytes, scale) : widen_q4(bytes, shift, scale);
-        if (row + i * rows >= valid)
-            values = make_uint4(0, 0, 0, 0);
-        *(uint4 *)(to + lane_piece<dim>(i)) = values;
-    }
-}
 
 /* --- queries ---------------------------------------------------------------------------------- */
 
 /* This warp's rows, times `scale`, to shared memory; zeros where there are none. */
 template <uint32_t dim>
-__device__ void load_queries(uint8_t *to, const float *q, size_t stride, uint32_t count,
-                             float scale)
+static __device__ void load_queries(uint8_t *to, const float *q, size_t stride, uint32_t count,
+                                    float scale)
 {
     constexpr uint32_t pieces = dim / 8;
 #pragma unroll 4
@@ -200,8 +66,8 @@ typedef float score_tile[M_TILES][KEY_TILES][4];
 typedef uint32_t weight_tile[M_TILES][KEY_TILES][2]; /* halves; a C fragment packed is an A one */
 
 template <uint32_t dim>
-__device__ __forceinline__ void compute_scores(score_tile scores, const uint8_t *queries,
-                                               const uint8_t *keys)
+static __device__ __forceinline__ void compute_scores(score_tile scores, const uint8_t *queries,
+                                                      const uint8_t *keys)
 {
     const uint32_t lane = lane_index(), r = lane % 8;
     /* (2 k + x) ^ r is (x ^ r) ^ 2 k: one xor a step. */
@@ -234,7 +100,7 @@ __device__ __forceinline__ void compute_scores(score_tile scores, const uint8_t 
 }
 
 /* Key c of the tile is seen by row i where c <= i + `seen`. */
-__device__ __forceinline__ void mask_scores(score_tile scores, int32_t seen)
+static __device__ __forceinline__ void mask_scores(score_tile scores, int32_t seen)
 {
     const int32_t row = (int32_t)lane_index() / 4, column = (int32_t)lane_index() % 4 * 2;
 #pragma unroll
@@ -248,7 +114,7 @@ __device__ __forceinline__ void mask_scores(score_tile scores, int32_t seen)
 }
 
 /* Maximum over a row's 64 scores and what was before: four lanes hold the row. */
-__device__ __forceinline__ float row_max(const float (*scores)[4], uint32_t h, float before)
+static __device__ __forceinline__ float row_max(const float (*scores)[4], uint32_t h, float before)
 {
     float max = before;
 #pragma unroll
@@ -259,7 +125,7 @@ __device__ __forceinline__ float row_max(const float (*scores)[4], uint32_t h, f
 }
 
 template <uint32_t dim>
-__device__ __forceinline__ void rescale(warp_state<dim> &state, const float (*factor)[2])
+static __device__ __forceinline__ void rescale(warp_state<dim> &state, const float (*factor)[2])
 {
 #pragma unroll
     for (uint32_t m = 0; m < M_TILES; m++) {
@@ -278,8 +144,8 @@ __device__ __forceinline__ void rescale(warp_state<dim> &state, const float (*fa
 /* Weights exp2(score - max). Where no row of the warp has a new maximum, which after the first
  * tiles is the rule, there is nothing to rescale. */
 template <uint32_t dim>
-__device__ __forceinline__ void softmax(weight_tile weights, score_tile scores,
-                                        warp_state<dim> &state)
+static __device__ __forceinline__ void softmax(weight_tile weights, score_tile scores,
+                                               warp_state<dim> &state)
 {
     float factor[M_TILES][2];
     bool raised = false;
@@ -308,8 +174,8 @@ __device__ __forceinline__ void softmax(weight_tile weights, score_tile scores,
 }
 
 template <uint32_t dim>
-__device__ __forceinline__ void add_values(weight_tile weights, warp_state<dim> &state,
-                                           const uint8_t *values)
+static __device__ __forceinline__ void add_values(weight_tile weights, warp_state<dim> &state,
+                                                  const uint8_t *values)
 {
     const uint32_t lane = lane_index();
     const uint32_t b_at = lane % 16 * 2 * dim + ((lane / 16) ^ lane % 8) * 16;
@@ -330,7 +196,7 @@ __device__ __forceinline__ void add_values(weight_tile weights, warp_state<dim> 
 
 /* --- results ---------------------------------------------------------------------------------- */
 
-template <uint32_t dim> __device__ void start(warp_state<dim> &state)
+template <uint32_t dim> static __device__ void start(warp_state<dim> &state)
 {
 #pragma unroll
     for (uint32_t m = 0; m < M_TILES; m++) {
@@ -345,7 +211,7 @@ template <uint32_t dim> __device__ void start(warp_state<dim> &state)
 }
 
 /* Sums over weights, times `scale`. */
-template <uint32_t dim> __device__ void divide(warp_state<dim> &state, float scale)
+template <uint32_t dim> static __device__ void divide(warp_state<dim> &state, float scale)
 {
     float factor[M_TILES][2];
 #pragma unroll
@@ -362,7 +228,7 @@ template <uint32_t dim> __device__ void divide(warp_state<dim> &state, float sca
 
 /* The butterflies of the Walsh-Hadamard transform of each row. Bit 0 of the column is e, bits 1 and
  * 2 are the lane, the others n. */
-template <uint32_t dim> __device__ void rotate(warp_state<dim> &state)
+template <uint32_t dim> static __device__ void rotate(warp_state<dim> &state)
 {
     const uint32_t t = lane_index() % 4;
 #pragma unroll
@@ -395,7 +261,7 @@ template <uint32_t dim> __device__ void rotate(warp_state<dim> &state)
 }
 
 /* To this warp's place in shared memory, which held its queries. */
-template <uint32_t dim> __device__ void stage(uint8_t *to, const warp_state<dim> &state)
+template <uint32_t dim> static __device__ void stage(uint8_t *to, const warp_state<dim> &state)
 {
     const uint32_t g = lane_index() / 4, t = lane_index() % 4;
     warp_sync();
@@ -412,8 +278,8 @@ template <uint32_t dim> __device__ void stage(uint8_t *to, const warp_state<dim>
 
 /* Whole rows of a head, or each value to its place in o_proj's order. */
 template <uint32_t dim>
-__device__ void store(uint16_t *a, size_t stride, const int32_t *index, uint32_t head,
-                      const uint8_t *from, uint32_t count)
+static __device__ void store(uint16_t *a, size_t stride, const int32_t *index, uint32_t head,
+                             const uint8_t *from, uint32_t count)
 {
     const uint32_t lane = lane_index();
     constexpr uint32_t pieces = dim / 8;
@@ -442,12 +308,12 @@ struct warp_rows {
 };
 
 /* The last run, which has the longest context where there is one sequence, is begun with. */
-__device__ __forceinline__ gpu_run run_of_block(const gpu_attend_call &call)
+static __device__ __forceinline__ gpu_run run_of_block(const gpu_attend_call &call)
 {
     return call.batch.run[gridDim.x - 1 - blockIdx.x];
 }
 
-__device__ __forceinline__ warp_rows rows_of_warp(const gpu_run &run)
+static __device__ __forceinline__ warp_rows rows_of_warp(const gpu_run &run)
 {
     warp_rows rows = {warp_index() * WARP_ROWS, 0, run.position, 0};
     if (rows.first >= run.count)
@@ -459,7 +325,8 @@ __device__ __forceinline__ warp_rows rows_of_warp(const gpu_run &run)
     return rows;
 }
 
-__device__ __forceinline__ key_source source_of(const gpu_attend_call &call, const gpu_run &run)
+static __device__ __forceinline__ key_source source_of(const gpu_attend_call &call,
+                                                       const gpu_run &run)
 {
     uint32_t kv_head = blockIdx.y / (call.heads / call.kv.kv_heads);
     key_source source;
@@ -480,7 +347,7 @@ struct warp_places {
 };
 
 template <enum kv_type type, uint32_t dim>
-__device__ __forceinline__ warp_places places_of_warp(uint8_t *shared)
+static __device__ __forceinline__ warp_places places_of_warp(uint8_t *shared)
 {
     constexpr uint32_t row = 2 * dim, raw = format<type, dim>::raw;
     const uint32_t warp = warp_index();
@@ -497,9 +364,9 @@ __device__ __forceinline__ warp_places places_of_warp(uint8_t *shared)
 
 /* All tiles of the run; `queries` are there. */
 template <enum kv_type type, uint32_t dim>
-__device__ __forceinline__ void attend_tiles(const gpu_attend_call &call, const gpu_run &run,
-                                             const warp_places &at, const warp_rows &mine,
-                                             warp_state<dim> &state)
+static __device__ __forceinline__ void attend_tiles(const gpu_attend_call &call, const gpu_run &run,
+                                                    const warp_places &at, const warp_rows &mine,
+                                                    warp_state<dim> &state)
 {
     const key_source source = source_of(call, run);
     const uint32_t tiles = (source.limit + KEYS - 1) / KEYS;
@@ -527,8 +394,8 @@ __device__ __forceinline__ void attend_tiles(const gpu_attend_call &call, const 
 
 /* The run is looked up anew, so that the tiles need not keep it in registers. */
 template <enum kv_type type, uint32_t dim>
-__device__ __forceinline__ void finish(const gpu_attend_call &call, uint8_t *staged,
-                                       warp_state<dim> &state)
+static __device__ __forceinline__ void finish(const gpu_attend_call &call, uint8_t *staged,
+                                              warp_state<dim> &state)
 {
     const gpu_run run = run_of_block(call);
     const warp_rows mine = rows_of_warp(run);
@@ -543,7 +410,7 @@ __device__ __forceinline__ void finish(const gpu_attend_call &call, uint8_t *sta
 }
 
 template <enum kv_type type, uint32_t dim>
-__global__ void __launch_bounds__(THREADS, 2) attend_prefill(gpu_attend_call call)
+static __global__ void __launch_bounds__(THREADS, 2) attend_prefill(gpu_attend_call call)
 {
     SHARED_BYTES(shared);
     const warp_places at = places_of_warp<type, dim>(shared);

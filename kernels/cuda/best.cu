@@ -49,7 +49,7 @@ struct best_room {
 
 /* --- keys ------------------------------------------------------------------------------------- */
 
-__device__ __forceinline__ key_t64 key_of(float logit, uint32_t id)
+static __device__ __forceinline__ key_t64 key_of(float logit, uint32_t id)
 {
     uint32_t bits = float_bits(logit + 0.0f); /* -0 is 0 */
     if ((bits & 0x7F800000u) == 0x7F800000u)
@@ -58,7 +58,7 @@ __device__ __forceinline__ key_t64 key_of(float logit, uint32_t id)
     return (key_t64)bits << 32 | (uint32_t)~id;
 }
 
-__device__ __forceinline__ gpu_candidate candidate_of(key_t64 key)
+static __device__ __forceinline__ gpu_candidate candidate_of(key_t64 key)
 {
     uint32_t bits = (uint32_t)(key >> 32);
     gpu_candidate candidate;
@@ -72,8 +72,8 @@ struct own_keys {
     key_t64 at[OWN];
 };
 
-__device__ __forceinline__ void load_logits(own_keys &own, const float *row, uint32_t begin,
-                                            uint32_t end)
+static __device__ __forceinline__ void load_logits(own_keys &own, const float *row, uint32_t begin,
+                                                   uint32_t end)
 {
 #pragma unroll
     for (uint32_t i = 0; i < OWN; i++) {
@@ -83,8 +83,8 @@ __device__ __forceinline__ void load_logits(own_keys &own, const float *row, uin
 }
 
 /* Written by other blocks: the L1 of this multiprocessor must not answer. */
-__device__ __forceinline__ void load_keys(own_keys &own, const volatile key_t64 *keys,
-                                          uint32_t count)
+static __device__ __forceinline__ void load_keys(own_keys &own, const volatile key_t64 *keys,
+                                                 uint32_t count)
 {
 #pragma unroll
     for (uint32_t i = 0; i < OWN; i++) {
@@ -96,8 +96,8 @@ __device__ __forceinline__ void load_keys(own_keys &own, const volatile key_t64 
 /* --- choosing --------------------------------------------------------------------------------- */
 
 /* Counts the digits at `shift` of the keys whose bits above it equal the prefix's. */
-__device__ __forceinline__ void count_digits(best_room &room, const own_keys &own, uint32_t shift,
-                                             uint32_t bits)
+static __device__ __forceinline__ void count_digits(best_room &room, const own_keys &own,
+                                                    uint32_t shift, uint32_t bits)
 {
     for (uint32_t i = threadIdx.x; i < BINS; i += THREADS)
         room.bins[i] = 0;
@@ -114,7 +114,7 @@ __device__ __forceinline__ void count_digits(best_room &room, const own_keys &ow
 }
 
 /* Sum of the values of all threads after this one, and of all. */
-__device__ uint32_t sum_after(best_room &room, uint32_t value, uint32_t *all)
+static __device__ uint32_t sum_after(best_room &room, uint32_t value, uint32_t *all)
 {
     const uint32_t lane = lane_index(), warp = warp_index();
     uint32_t sum = value; /* of this lane and those after */
@@ -136,7 +136,7 @@ __device__ uint32_t sum_after(best_room &room, uint32_t value, uint32_t *all)
 
 /* Moves the prefix to the digit with which `limit` keys are reached; room.count becomes how many
  * keys are at or above it. The two bins of a thread are the next to each other. */
-__device__ void choose_digit(best_room &room, uint32_t limit, uint32_t shift)
+static __device__ void choose_digit(best_room &room, uint32_t limit, uint32_t shift)
 {
     const uint32_t bin = 2 * threadIdx.x, low = room.bins[bin], high = room.bins[bin + 1];
     const uint32_t above = room.above;
@@ -157,7 +157,7 @@ __device__ void choose_digit(best_room &room, uint32_t limit, uint32_t shift)
 }
 
 /* The keys at or above the prefix to room.keys, in no order; room.count: how many. */
-__device__ __forceinline__ void gather(best_room &room, const own_keys &own)
+static __device__ __forceinline__ void gather(best_room &room, const own_keys &own)
 {
     block_sync();
     if (threadIdx.x == 0)
@@ -172,7 +172,7 @@ __device__ __forceinline__ void gather(best_room &room, const own_keys &own)
 }
 
 /* Falling; a bitonic network over `size` keys, a power of two, up to ROOM. */
-__device__ void sort(best_room &room, uint32_t size)
+static __device__ void sort(best_room &room, uint32_t size)
 {
     for (uint32_t i = room.count + threadIdx.x; i < size; i += THREADS)
         room.keys[i] = 0;
@@ -193,7 +193,7 @@ __device__ void sort(best_room &room, uint32_t size)
 
 /* The `limit` best of all threads' keys, sorted, at the front of room.keys, among others that are
  * less; zeros where there are fewer. */
-__device__ __forceinline__ void choose(best_room &room, const own_keys &own, uint32_t limit)
+static __device__ __forceinline__ void choose(best_room &room, const own_keys &own, uint32_t limit)
 {
     if (threadIdx.x == 0) {
         room.prefix = 0;
@@ -217,7 +217,7 @@ __device__ __forceinline__ void choose(best_room &room, const own_keys &own, uin
 /* --- the kernel ------------------------------------------------------------------------------- */
 
 /* Whether this block is the last of its row; what the others left is then seen. */
-__device__ bool last_of_row(best_room &room, uint32_t *ticket, uint32_t segments)
+static __device__ bool last_of_row(best_room &room, uint32_t *ticket, uint32_t segments)
 {
     fence();
     block_sync();
@@ -231,7 +231,7 @@ __device__ bool last_of_row(best_room &room, uint32_t *ticket, uint32_t segments
     return room.last != 0;
 }
 
-__global__ void __launch_bounds__(THREADS) best_rows(best_job job)
+static __global__ void __launch_bounds__(THREADS) best_rows(best_job job)
 {
     SHARED_BYTES(bytes);
     best_room &room = *(best_room *)bytes;

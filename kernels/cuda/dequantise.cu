@@ -27,7 +27,7 @@ struct dequantise_job {
 };
 
 /* Where chunk `chunk` of the wanted ones goes: its outputs g = 0, first input. */
-__device__ static uint16_t *chunk_target(const dequantise_job &job, uint32_t chunk)
+static __device__ uint16_t *chunk_target(const dequantise_job &job, uint32_t chunk)
 {
     uint32_t tile = chunk / job.row_chunks, at = chunk % job.row_chunks;
     return job.matrix + (size_t)tile * GPU_TILE_ROWS * job.k + at * GPU_CHUNK_INPUTS;
@@ -42,7 +42,8 @@ struct q4_piece {
     uint32_t zeros;   /* byte b: likewise in nibbles */
 };
 
-template <bool has_zeros> __device__ q4_piece q4_load(const dequantise_job &job, uint32_t chunk)
+template <bool has_zeros>
+static __device__ q4_piece q4_load(const dequantise_job &job, uint32_t chunk)
 {
     const uint32_t lane = lane_index(), g = lane / 4;
     const uint8_t *from = job.data + (size_t)chunk * job.chunk_bytes;
@@ -55,8 +56,8 @@ template <bool has_zeros> __device__ q4_piece q4_load(const dequantise_job &job,
 }
 
 /* The eight weights of one output in a block; `shift` is 0 for output g, 4 for g + 8. */
-__device__ uint4 q4_weights(uint32_t first, uint32_t second, uint32_t shift, uint32_t zero,
-                            uint32_t scale)
+static __device__ uint4 q4_weights(uint32_t first, uint32_t second, uint32_t shift, uint32_t zero,
+                                   uint32_t scale)
 {
     const uint32_t mask = 0x000F000F, thousand = 0x64006400; /* 0x6400 | n is 1024 + n */
     uint32_t zeros = thousand + zero * 0x00010001u;
@@ -71,8 +72,8 @@ __device__ uint4 q4_weights(uint32_t first, uint32_t second, uint32_t shift, uin
 }
 
 /* A block of 32: 16 bytes of output g at `to`, of output g + 8 eight rows further. */
-__device__ void q4_block(const dequantise_job &job, uint16_t *to, uint32_t first, uint32_t second,
-                         uint32_t zeros, uint32_t scales)
+static __device__ void q4_block(const dequantise_job &job, uint16_t *to, uint32_t first,
+                                uint32_t second, uint32_t zeros, uint32_t scales)
 {
     uint32_t zero_low = (zeros & 15) + (uint32_t)job.zero_add;
     uint32_t zero_high = (zeros >> 4) + (uint32_t)job.zero_add;
@@ -81,7 +82,7 @@ __device__ void q4_block(const dequantise_job &job, uint16_t *to, uint32_t first
         q4_weights(first, second, 4, zero_high, byte_permute(scales, scales, 0x3232));
 }
 
-template <bool has_zeros> __global__ void dequantise_q4(dequantise_job job)
+template <bool has_zeros> static __global__ void dequantise_q4(dequantise_job job)
 {
     const uint32_t lane = lane_index();
     uint32_t chunk = (blockIdx.x * (THREADS / 32) + warp_index()) * CHUNKS;
@@ -106,7 +107,7 @@ template <bool has_zeros> __global__ void dequantise_q4(dequantise_job job)
 /* --- halves ----------------------------------------------------------------------------------- */
 
 /* A chunk is 4096 bytes, more than a warp's two chunks of four bits: one at a time. */
-__global__ void dequantise_f16(dequantise_job job)
+static __global__ void dequantise_f16(dequantise_job job)
 {
     const uint32_t lane = lane_index();
     uint32_t chunk = blockIdx.x * (THREADS / 32) + warp_index();

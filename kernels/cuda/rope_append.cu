@@ -13,7 +13,7 @@
 #define THREADS (32 * WARPS)
 
 template <enum kv_type type, uint32_t dim>
-__device__ __forceinline__ void turn_query(float *q, const kv_angles<dim> &angles)
+static __device__ __forceinline__ void turn_query(float *q, const kv_angles<dim> &angles)
 {
     float x[dim / 32];
     kv_load<dim>(x, q);
@@ -27,8 +27,9 @@ __device__ __forceinline__ void turn_query(float *q, const kv_angles<dim> &angle
 
 /* Key and value of one head, to its place in `page` (the head's part of it). */
 template <enum kv_type type, uint32_t dim>
-__device__ __forceinline__ void append_head(uint8_t *page, const kv_place &at, const float *key,
-                                            const float *value, const kv_angles<dim> &angles)
+static __device__ __forceinline__ void append_head(uint8_t *page, const kv_place &at,
+                                                   const float *key, const float *value,
+                                                   const kv_angles<dim> &angles)
 {
     float x[dim / 32], y[dim / 32];
     kv_load<dim>(x, key);
@@ -42,7 +43,7 @@ __device__ __forceinline__ void append_head(uint8_t *page, const kv_place &at, c
     kv_encode<type, dim>(page + at.values, (uint16_t *)(page + at.value_scales), y);
 }
 
-template <enum kv_type type, uint32_t dim> __global__ void rope_append(gpu_attend_call call)
+template <enum kv_type type, uint32_t dim> static __global__ void rope_append(gpu_attend_call call)
 {
     grid_wait();
     grid_launch();

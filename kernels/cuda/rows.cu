@@ -14,7 +14,7 @@
 
 /* --- embedding -------------------------------------------------------------------------------- */
 
-template <int dtype> __device__ float table_value(const void *table, size_t at)
+template <int dtype> static __device__ float table_value(const void *table, size_t at)
 {
     if (dtype == BACKEND_F32)
         return ((const float *)table)[at];
@@ -25,7 +25,7 @@ template <int dtype> __device__ float table_value(const void *table, size_t at)
 }
 
 /* Two values of 16 bits from one word of the table. */
-template <int dtype> __device__ float2 table_pair(uint32_t word)
+template <int dtype> static __device__ float2 table_pair(uint32_t word)
 {
     if (dtype == BACKEND_F16)
         return make_float2(half2_low(word), half2_high(word));
@@ -34,8 +34,8 @@ template <int dtype> __device__ float2 table_pair(uint32_t word)
 
 /* `wide`: rows begin at multiples of 16 bytes and have a multiple of 8 values. */
 template <int dtype>
-__global__ void embed_rows(float *x, size_t x_stride, const int32_t *tokens, const void *table,
-                           uint32_t hidden, bool wide)
+static __global__ void embed_rows(float *x, size_t x_stride, const int32_t *tokens,
+                                  const void *table, uint32_t hidden, bool wide)
 {
     grid_wait();
     grid_launch();
@@ -81,7 +81,7 @@ extern "C" cudaError_t gpu_embed(float *x, size_t x_stride, const int32_t *token
 
 /* The sum over the block, to every thread; `parts` is shared memory for ROW_WARPS floats. Always
  * added in the same order. */
-__device__ float block_sum(float value, float *parts)
+static __device__ float block_sum(float value, float *parts)
 {
     value = warp_sum(value);
     if (threadIdx.x % 32 == 0)
@@ -94,7 +94,7 @@ __device__ float block_sum(float value, float *parts)
     return sum;
 }
 
-__device__ float square_sum(const float *x, uint32_t in, bool wide)
+static __device__ float square_sum(const float *x, uint32_t in, bool wide)
 {
     float sum = 0;
     if (!wide)
@@ -109,8 +109,8 @@ __device__ float square_sum(const float *x, uint32_t in, bool wide)
 }
 
 /* halves[i] = x[i] * factor * norm[i], in the order of the file. */
-__device__ void scale_row(uint16_t *halves, const float *x, const float *norm, float factor,
-                          uint32_t in, bool wide)
+static __device__ void scale_row(uint16_t *halves, const float *x, const float *norm, float factor,
+                                 uint32_t in, bool wide)
 {
     if (!wide)
         for (uint32_t i = threadIdx.x; i < in; i += ROW_THREADS)
@@ -123,15 +123,15 @@ __device__ void scale_row(uint16_t *halves, const float *x, const float *norm, f
         }
 }
 
-__device__ uint32_t packed_pair(const uint16_t *halves, int32_t low, int32_t high)
+static __device__ uint32_t packed_pair(const uint16_t *halves, int32_t low, int32_t high)
 {
     uint32_t a = low >= 0 ? halves[low] : 0, b = high >= 0 ? halves[high] : 0;
     return a | b << 16;
 }
 
 /* Eight packed values from `at` on. */
-__device__ uint4 packed_eight(const uint16_t *halves, const int32_t *order, uint32_t at,
-                              uint32_t in)
+static __device__ uint4 packed_eight(const uint16_t *halves, const int32_t *order, uint32_t at,
+                                     uint32_t in)
 {
     int4 a, b;
     if (order != NULL) {
@@ -162,7 +162,7 @@ struct norm_job {
     bool wide; /* rows of x begin at multiples of 16 bytes and have a multiple of 4 values */
 };
 
-__global__ void norm_rows(norm_job job)
+static __global__ void norm_rows(norm_job job)
 {
     __shared__ float parts[ROW_WARPS];
     SHARED_BYTES(bytes);
@@ -210,15 +210,15 @@ struct silu_job {
 };
 
 /* A product beyond the largest half is kept there; NaN stays NaN. */
-__device__ uint16_t silu_mul(float gate, float up)
+static __device__ uint16_t silu_mul(float gate, float up)
 {
     float value = gate / (1.0f + expf(-gate)) * up;
     value = value > HALF_MAX ? HALF_MAX : value < -HALF_MAX ? -HALF_MAX : value;
     return half_from_float(value);
 }
 
-__device__ void silu_one(const silu_job &job, const float *gate, const float *up, uint16_t *halves,
-                         uint32_t i)
+static __device__ void silu_one(const silu_job &job, const float *gate, const float *up,
+                                uint16_t *halves, uint32_t i)
 {
     float g = gate[i] + (job.gate_bias != NULL ? job.gate_bias[i] : 0.0f);
     float u = up[i] + (job.up_bias != NULL ? job.up_bias[i] : 0.0f);
@@ -226,8 +226,8 @@ __device__ void silu_one(const silu_job &job, const float *gate, const float *up
 }
 
 /* Four at a time; `wide` says that nothing but the index is added to them. */
-__device__ void silu_four(const silu_job &job, const float *gate, const float *up, uint16_t *halves,
-                          uint32_t i)
+static __device__ void silu_four(const silu_job &job, const float *gate, const float *up,
+                                 uint16_t *halves, uint32_t i)
 {
     float4 g = *(const float4 *)(gate + i), u = *(const float4 *)(up + i);
     int4 to = make_int4((int)i, (int)i + 1, (int)i + 2, (int)i + 3);
@@ -239,7 +239,7 @@ __device__ void silu_four(const silu_job &job, const float *gate, const float *u
     halves[to.w] = silu_mul(g.w, u.w);
 }
 
-__global__ void silu_rows(silu_job job)
+static __global__ void silu_rows(silu_job job)
 {
     SHARED_BYTES(bytes);
     uint16_t *halves = (uint16_t *)bytes;
@@ -279,7 +279,7 @@ extern "C" cudaError_t gpu_silu_mul(uint16_t *h, size_t h_stride, const int32_t 
 
 /* --- bias ------------------------------------------------------------------------------------- */
 
-__global__ void bias_rows(float *y, size_t stride, const float *bias, uint32_t out)
+static __global__ void bias_rows(float *y, size_t stride, const float *bias, uint32_t out)
 {
     grid_wait();
     grid_launch();
