@@ -34,10 +34,13 @@ struct worker {
 
     /* The engine thread's. */
     pthread_t thread;
-    const struct model *model;
-    struct forward *forward;
+    struct model *model;
+    struct forward *forward; /* NULL: the backend is gone, and `lost` says why */
     struct kv_cache *cache;
-    struct kv_disk *disk; /* NULL: nothing is kept */
+    struct kv_disk *disk; /* NULL: nothing is kept; changed under the lock */
+    struct kv_disk_options disk_options;
+    char *disk_directory;
+    struct error lost;
     struct scheduler *scheduler;
     struct generation *running; /* in order of arrival */
     uint64_t evaluated;
@@ -57,6 +60,8 @@ static void fill_kv(const struct worker *worker, const struct generation *genera
 {
     struct kv_usage kv;
     size_t count = 0, shared = 0;
+    if (worker->cache == NULL)
+        return;
     kv_cache_usage(worker->cache, &kv);
     if (generation->sequence != NULL) {
         const uint32_t *pages = sequence_pages(generation->sequence, &count);
@@ -346,6 +351,8 @@ static int run_head(struct worker *worker, const struct schedule *schedule,
 
 static void run_batch(struct worker *worker)
 {
+    if (worker->forward == NULL)
+        return;
     const struct schedule *schedule = scheduler_next(worker->scheduler, worker->running);
     if (schedule->batch.n == 0)
         return;
@@ -361,6 +368,12 @@ static void run_batch(struct worker *worker)
     scheduler_abandon(worker->scheduler);
     for (uint32_t i = 0; error.code != ERROR_CANCELLED && i < schedule->entry_count; i++)
         generation_fail(schedule->entries[i].generation, &error);
+}
+
+static bool backend_lost(const struct worker *worker)
+{
+    const struct model *model = worker->model;
+    return worker->forward != NULL && model->ops->lost != NULL && model->ops->lost(model->backend);
 }
 
 /* What it has evaluated is worth keeping, unless the backend failed. */
@@ -391,10 +404,83 @@ static void collect(struct worker *worker)
     }
 }
 
+/* --- a lost device ---------------------------------------------------------------------------- */
+
+static void set_disk(struct worker *worker, struct kv_disk *disk)
+{
+    pthread_mutex_lock(&worker->lock);
+    struct kv_disk *before = worker->disk;
+    worker->disk = disk;
+    pthread_mutex_unlock(&worker->lock);
+    kv_disk_close(before); /* its thread may be waiting for the lock */
+}
+
+static void open_disk(struct worker *worker)
+{
+    struct kv_disk *disk = NULL;
+    if (worker->disk_options.cap_bytes > 0 &&
+        kv_disk_open(&disk, &worker->disk_options, worker->model, worker->cache, wake_up, worker,
+                     NULL) == 0)
+        set_disk(worker, disk);
+}
+
+/* All that lies on the backend: buffers and pages. */
+static int open_backend_things(struct worker *worker, struct error *error)
+{
+    const struct model *model = worker->model;
+    if (forward_open(&worker->forward, model, error) != 0)
+        return -1;
+    return kv_cache_open(&worker->cache, model,
+                         model_pool_pages(model->ops, &model->shape, model->kv_type), error);
+}
+
+static void close_backend_things(struct worker *worker)
+{
+    set_disk(worker, NULL);
+    kv_cache_close(worker->cache);
+    forward_close(worker->forward);
+    worker->cache = NULL;
+    worker->forward = NULL;
+}
+
+/* Replies that hold pages end where they are; those that wait go on with the new backend. */
+static void rebuild(struct worker *worker)
+{
+    struct error error = {0};
+    error_set(&error, ERROR_DEVICE, "%s backend: %s", worker->model->ops->name,
+              worker->model->ops->last_error(worker->model->backend));
+    for (struct generation *g = worker->running; g != NULL; g = g->next)
+        if (g->state != GENERATION_OVER && (g->state != GENERATION_WAITING || g->restore != NULL))
+            generation_fail(g, &error);
+    collect(worker);
+    close_backend_things(worker);
+    if (model_reopen(worker->model, &error) == 0 && open_backend_things(worker, &error) == 0) {
+        open_disk(worker);
+        return;
+    }
+    close_backend_things(worker);
+    error_set(&worker->lost, ERROR_DEVICE,
+              "the backend is lost and does not come back (%.300s): start again, with --device cpu "
+              "to do without a GPU",
+              error.message);
+}
+
+/* Without a backend every reply ends as it begins. */
+static void refuse_all(struct worker *worker)
+{
+    for (struct generation *g = worker->running; g != NULL; g = g->next)
+        if (g->state != GENERATION_OVER)
+            generation_fail(g, &worker->lost);
+}
+
 static void *worker_run(void *argument)
 {
     struct worker *worker = argument;
     while (obey(worker, take_commands(worker))) {
+        if (backend_lost(worker))
+            rebuild(worker);
+        if (worker->forward == NULL)
+            refuse_all(worker);
         collect(worker);
         restore_some(worker);
         admit(worker);
@@ -419,10 +505,9 @@ static void free_worker(struct worker *worker)
         generation_free(c->generation);
         free(c);
     }
-    kv_disk_close(worker->disk);
+    close_backend_things(worker);
     scheduler_free(worker->scheduler);
-    kv_cache_close(worker->cache);
-    forward_close(worker->forward);
+    free(worker->disk_directory);
     event_queue_close(worker->events);
     pthread_cond_destroy(&worker->wake);
     pthread_mutex_destroy(&worker->lock);
@@ -438,15 +523,15 @@ int worker_open(struct worker **out, struct model *model, const struct kv_disk_o
     worker->last_command = &worker->commands;
     worker->model = model;
     worker->scheduler = scheduler_create(model);
-    if (event_queue_open(&worker->events, error) != 0 ||
-        forward_open(&worker->forward, model, error) != 0 ||
-        kv_cache_open(&worker->cache, model,
-                      model_pool_pages(model->ops, &model->shape, model->kv_type), error) != 0) {
+    if (event_queue_open(&worker->events, error) != 0 || open_backend_things(worker, error) != 0) {
         free_worker(worker);
         return -1;
     }
-    if (disk != NULL && disk->cap_bytes > 0)
-        kv_disk_open(&worker->disk, disk, model, worker->cache, wake_up, worker, NULL);
+    if (disk != NULL && disk->cap_bytes > 0) {
+        worker->disk_options = *disk;
+        worker->disk_options.directory = worker->disk_directory = xstrdup(disk->directory);
+        open_disk(worker);
+    }
     if (thread_start(&worker->thread, worker_run, worker, "engine", error) != 0) {
         free_worker(worker);
         return -1;
@@ -476,7 +561,10 @@ void worker_cancel(struct worker *worker, uint64_t id)
 
 uint64_t worker_unsaved_bytes(struct worker *worker)
 {
-    return worker->disk != NULL ? kv_disk_unsaved_bytes(worker->disk) : 0;
+    pthread_mutex_lock(&worker->lock);
+    uint64_t bytes = worker->disk != NULL ? kv_disk_unsaved_bytes(worker->disk) : 0;
+    pthread_mutex_unlock(&worker->lock);
+    return bytes;
 }
 
 struct event_queue *worker_events(struct worker *worker)

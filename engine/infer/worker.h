@@ -5,6 +5,11 @@
  * commands, begin the next prompt, run one batch, sample, send. A cancel or quit also stops the
  * batch that is being computed; it is then made again without the cancelled reply, so the others
  * lose a moment and nothing else.
+ *
+ * When the backend's device is lost, replies under way end with what they have and one line; the
+ * model is then loaded again on the device, or on the CPU where the device does not come back, and
+ * what waits or comes later goes on there. Where neither works every reply is refused with a line
+ * that names the CPU as the way out.
  */
 #ifndef AIRO_INFER_WORKER_H
 #define AIRO_INFER_WORKER_H

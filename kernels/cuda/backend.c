@@ -65,7 +65,15 @@ static void cuda_close(struct backend *backend)
     }
     graphs_drop(backend);
     free_pinned(backend);
+    int ids[DEVICES_MAX];
+    uint32_t count = backend->failed ? backend->device_count : 0;
+    for (uint32_t i = 0; i < count; i++)
+        ids[i] = backend->devices[i].id;
     devices_close(backend);
+    /* After a fault nothing works on the device until all that the process has there is gone. */
+    for (uint32_t i = 0; i < count; i++)
+        if (cudaSetDevice(ids[i]) == cudaSuccess)
+            cudaDeviceReset();
     for (struct backend_buffer *buffer = backend->buffers, *next; buffer != NULL; buffer = next) {
         next = buffer->next;
         free(buffer);

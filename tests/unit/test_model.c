@@ -373,7 +373,9 @@ static void kv_names_round_trip(void **state)
         assert_int_equal(kv_type_parse(kv_type_name((enum kv_type)i), &type), 0);
         assert_int_equal(type, i);
     }
-    assert_int_equal(kv_type_parse("q5", &type), -1);
+    assert_int_equal(kv_type_parse("auto", &type), 0);
+    assert_int_equal(type, KV_AUTO);
+    assert_int_equal(kv_type_parse("q3", &type), -1);
 }
 
 /* --- finding -----------------------------------------------------------------------------------
