@@ -135,7 +135,7 @@ static void bash_completes(void **state)
         const char *words, *offered;
     } cases[] = {
         {"as", "ask "},
-        {"--kv-type \"\"", "f16 f32 q4 q8 "},
+        {"--kv-type \"\"", "auto f16 f32 q4 q8 "},
         {"ask --kv-type q", "q4 q8 "},
         {"--theme vaq", "vaquita-dark vaquita-light "},
         {"--theme mon", "mono "},
