@@ -75,8 +75,8 @@ float *kernel_data(struct backend_buffer *buffer);
  * that a mistake in the page table shows. */
 struct kernel_batch {
     struct backend_batch batch;
-    int32_t tokens[64];
-    uint32_t positions[64], sequences[64];
+    int32_t tokens[128];
+    uint32_t positions[128], sequences[128];
     uint32_t pages[8][1024];
     const uint32_t *tables[8];
 };
