@@ -5,6 +5,7 @@
 #   make screens    the golden screens, written anew
 #   make asan tsan  the tests, sanitised  make lint             format, static checks, include direction
 #   make eval       Vaquita's accuracy    make bench            speed on 13B shapes, random weights
+#   make gpu-check  all of CUDA, on a GPU make cuda-resources   what its kernels take; needs nvcc
 #   make bench-tui        from a key to its echo, in small and in large chats
 #   make pictures   those of the README, from the running program
 #   make install PREFIX=/usr/local
@@ -164,6 +165,7 @@ bench-tui: $(BUILD)/tests/bench/bench_tui
 # --- install ----------------------------------------------------------------------------------
 
 SHARE = $(DESTDIR)$(PREFIX)/share/airo
+PLUGIN_DIR = $(DESTDIR)$(PREFIX)/lib/airo
 EXTRAS = $(addprefix $(DESTDIR)$(PREFIX)/share/,man/man1/airo.1 \
          bash-completion/completions/airo zsh/site-functions/_airo fish/vendor_completions.d/airo.fish)
 install: all
@@ -171,6 +173,7 @@ install: all
 	  $(SHARE)/prompts/samples $(SHARE)/prompts/scenes $(SHARE)/prompts/characters \
 	  $(SHARE)/models/vaquita
 	install -m 755 $(BUILD)/airo $(DESTDIR)$(PREFIX)/bin/airo
+	$(if $(CUDA_SO),install -d $(PLUGIN_DIR) && install -m 755 $(CUDA_SO) $(PLUGIN_DIR))
 	install -m 644 themes/*.ini $(SHARE)/themes
 	install -m 644 prompts/templates/*.ini $(SHARE)/prompts/templates
 	install -m 644 prompts/samples/* $(SHARE)/prompts/samples
@@ -185,7 +188,7 @@ install: all
 	$(BUILD)/airo --print-completion fish > $(word 4,$(EXTRAS))
 	chmod 644 $(EXTRAS)
 uninstall:
-	rm -rf $(DESTDIR)$(PREFIX)/bin/airo $(SHARE) $(EXTRAS)
+	rm -rf $(DESTDIR)$(PREFIX)/bin/airo $(PLUGIN_DIR) $(SHARE) $(EXTRAS)
 
 clean:
 	rm -rf build build-asan build-tsan

@@ -41,6 +41,13 @@ $(BUILD)/cuda/%.o: %.c Makefile kernels/cuda/cuda.mk
 	@mkdir -p $(@D)
 	$(call SAY,CC,$<)
 	$(Q)$(CC) $(CPPFLAGS) -isystem $(CUDA_ROOT)/include $(ALL_CFLAGS) -fPIC -MMD -MP -c -o $@ $<
+
+# Registers, static shared memory, stack and spills of each kernel; fails where one spills. It
+# compiles all of it once more, so it is not a part of `make test`.
+RESOURCE_ARCH ?= 90
+.PHONY: cuda-resources
+cuda-resources:
+	@sh tests/cuda/resources.sh $(NVCC) $(RESOURCE_ARCH) $(CUDA_CU)
 else
 all: no-cuda
 .PHONY: no-cuda
