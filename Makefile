@@ -109,7 +109,7 @@ run: deps
 test: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) check
 
-check: all $(UNIT_BIN) $(CUDA_TEST_BIN) $(HOST_SO) $(BENCH_BIN) includes
+check: all $(UNIT_BIN) $(CUDA_TEST_BIN) $(HOST_SO) $(HOST)/gpu_check $(BENCH_BIN) includes
 	@AIRO_BUILD=$(BUILD) sh tests/run.sh $(UNIT_BIN) $(CUDA_TEST_BIN)
 
 # Writes the golden screens anew; look at what changed before it is committed.

@@ -93,3 +93,33 @@ $(BUILD)/tests/cuda/%.o: CPPFLAGS += $(SHIM_INC)
 $(CUDA_TEST_BIN): $(BUILD)/%: $(BUILD)/%.o $(CUDA_HELP_OBJ) $(HELP_OBJ) $(HOST_LIB) $(BUILD)/libairo.a
 	$(call SAY,LINK,$@)
 	$(Q)$(CXX) $(LDFLAGS) -o $@ $< $(CUDA_HELP_OBJ) $(HELP_OBJ) $(HOST_LIB) $(BUILD)/libairo.a $(LDLIBS) -lcmocka -lvterm
+
+# --- make gpu-check -----------------------------------------------------------------------------
+
+# The check of a whole machine and, linked with the real library, the tests of the kernels; the same
+# program against the shim, for its own test.
+GPU_SRC       := $(sort $(wildcard tests/gpu/*.c))
+GPU_TEST_SRC  := $(if $(CUDA_TEST_SRC),$(shell grep -L 'shim/shim.h\|setenv' $(CUDA_TEST_SRC)))
+GPU_TEST_BIN  := $(GPU_TEST_SRC:tests/cuda/%.c=$(BUILD)/gpu/%)
+GPU_HELP_OBJ  := $(patsubst %,$(BUILD)/cuda/%.o,$(CUDA_HELP_SRC:.c=))
+GPU_DIRECTORY ?= $(firstword $(wildcard /dev/shm) /tmp)
+GPU_CHECK      = $(BUILD)/gpu/gpu_check --make-model $(BUILD)/tests/bench/make_model \
+                 --directory $(GPU_DIRECTORY) --output $(BUILD)/gpu-check
+
+$(HOST)/gpu_check: $(GPU_SRC:%.c=$(HOST)/%.o) $(SHIM_SRC:%.cpp=$(HOST)/%.o) $(BUILD)/libairo.a
+	$(call SAY,LINK,$@)
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(BUILD)/gpu/gpu_check: $(GPU_SRC:%.c=$(BUILD)/cuda/%.o) $(BUILD)/libairo.a
+	@mkdir -p $(@D)
+	$(call SAY,LINK,$@)
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(CUDA_LIBS)
+$(GPU_TEST_BIN): $(BUILD)/gpu/%: $(BUILD)/cuda/tests/cuda/%.o $(GPU_HELP_OBJ) $(HELP_OBJ) $(CUDA_OBJ) $(BUILD)/libairo.a
+	@mkdir -p $(@D)
+	$(call SAY,LINK,$@)
+	$(Q)$(CXX) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka -lvterm $(CUDA_LIBS)
+
+# make gpu-check BUILT=1 runs what has been built elsewhere and builds nothing.
+.PHONY: gpu-check gpu-check-built
+gpu-check: $(if $(BUILT),,gpu-check-built)
+	@AIRO_CUDA=$(BUILD)/airo-cuda.so sh tests/gpu/run.sh $(GPU_CHECK) $(GPU_TEST_BIN)
+gpu-check-built: $(if $(NVCC),$(CUDA_SO) $(BUILD)/gpu/gpu_check $(GPU_TEST_BIN) $(BUILD)/tests/bench/make_model)
