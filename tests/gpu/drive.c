@@ -8,8 +8,7 @@
 void drive_close(struct drive *drive)
 {
     forward_close(drive->forward);
-    if (drive->model != NULL)
-        model_close(drive->model);
+    model_close(drive->model);
     free(drive->table);
     free(drive->tokens);
     free(drive->positions);
