@@ -6,6 +6,7 @@
 
 #define ROOT     0
 #define NO_STATE UINT32_MAX
+#define END_MASK 0x7FFFFFFFu
 
 /* The set of substrings that end in the same places; `length` is the longest one's. */
 struct state {
@@ -102,6 +103,12 @@ static void add_edge(struct suffix_index *index, uint32_t from, int32_t id, uint
 
 /* --- states ----------------------------------------------------------------------------------- */
 
+/* Where the text ends now; below 2^28, see suffix_index_create. */
+static uint32_t here(const struct suffix_index *index)
+{
+    return (uint32_t)index->count;
+}
+
 /* A state for the shorter substrings of `of`, those of at most `length` tokens, which from now on
  * end in more places than the longer ones. `from` and its links led to them. */
 static uint32_t split(struct suffix_index *index, uint32_t of, uint32_t length, uint32_t from,
@@ -127,8 +134,7 @@ static uint32_t extend(struct suffix_index *index, int32_t id)
 {
     uint32_t whole = index->state_count++, at = index->last;
     struct edge *edge = NULL;
-    index->states[whole] =
-        (struct state){.length = (uint32_t)index->count, .end = (uint32_t)index->count};
+    index->states[whole] = (struct state){.length = here(index), .end = here(index) & END_MASK};
     while (at != NO_STATE && (edge = find_edge(index, at, id)) == NULL) {
         add_edge(index, at, id, whole);
         at = index->states[at].link;
@@ -151,7 +157,7 @@ static void mark_document(struct suffix_index *index)
     for (uint32_t at = index->last; at != ROOT && !index->states[at].document;
          at = index->states[at].link) {
         index->states[at].document = 1;
-        index->states[at].end = (uint32_t)index->count & 0x7FFFFFFFu;
+        index->states[at].end = here(index) & END_MASK;
     }
 }
 
@@ -164,7 +170,7 @@ void suffix_index_add(struct suffix_index *index, int32_t id, bool document)
     /* The match so far is about to lie in the past: its latest place is here. */
     struct state *matched = &index->states[index->states[index->last].link];
     if (index->count > 0 && matched != &index->states[ROOT] && !matched->document)
-        matched->end = (uint32_t)index->count & 0x7FFFFFFFu;
+        matched->end = here(index) & END_MASK;
     index->tokens[index->count++] = id;
     index->last = extend(index, id);
     if (document)
