@@ -83,10 +83,16 @@ def batch(sp, rng, seen, budget, step):
 
 
 def held_out(sp, rng, length):
-    """A conversation about one document of invented names never used in training, of about `length` tokens: ids, and the spans to
+    """A conversation about documents of invented names never used in training, of at most `length` tokens: ids, and the spans to
     judge as (kind, begin, end): a for answers, s for their sources, r for refusals."""
-    share = .5 if length < 1000 else .7
-    pieces = corpus.closed(rng, rng.choice((1, 2, 3)), int(share * length / 20), int((1 - share) * length / 42), split="eval")
+    for facts in range(length // (36 if length < 1000 else 26), 0, -max(1, length // 400)):
+        ids, spans = spans_of(sp, corpus.closed(rng, min(facts, rng.choice((1, 2, 3))), facts, 4 + length // 150, split="eval"))
+        if spans and spans[3 if len(spans) > 3 else -1][2] <= length:
+            break
+    return ids[:length], [s for s in spans if s[2] <= length]
+
+
+def spans_of(sp, pieces):
     ids, spans = [BOS], []
     for p in pieces:
         if p is None:
@@ -94,9 +100,10 @@ def held_out(sp, rng, length):
             continue
         new = sp.encode(p[0])
         if p[1] == ANSWER:
-            cut = len(sp.encode(p[0].split("\nSource:")[0]))
-            spans.append(("r" if p[0] == corpus.REFUSAL else "a", len(ids), len(ids) + cut))
+            cut = len(sp.encode(p[0].split("\nSource:")[0])) if not p[0].startswith("Source:") else 0
+            if cut:
+                spans.append(("r" if p[0] == corpus.REFUSAL else "a", len(ids), len(ids) + cut))
             if cut < len(new):
                 spans.append(("s", len(ids) + cut, len(ids) + len(new)))
         ids += new
-    return ids[:length], [s for s in spans if s[2] <= length]
+    return ids, spans

@@ -96,6 +96,8 @@ def exact(model, sp, a, dev):
         hits, loss, tokens = {"a": [], "s": [], "r": []}, 0.0, 0
         for n in range(max(2, 8192 // length)):
             ids, spans = curriculum.held_out(sp, random.Random(length * 1000 + n), length)
+            if not spans:
+                continue
             x = torch.tensor([ids], device=dev)
             at = torch.tensor([i for _, b, e in spans for i in range(b, e)], device=dev)
             with torch.no_grad(), torch.autocast(dev.type, torch.bfloat16):
@@ -232,8 +234,8 @@ def main():
         return
     for t in (*state.values(), grads, shared):
         t.share_memory_()
-    barrier = mp.Barrier(a.workers)
-    others = [mp.Process(target=work, args=(r, a, state, grads, barrier, shared)) for r in range(1, a.workers)]
+    barrier = mp.Barrier(a.workers, timeout=1800)
+    others = [mp.Process(target=work, args=(r, a, state, grads, barrier, shared), daemon=True) for r in range(1, a.workers)]
     for p in others:
         p.start()
     work(0, a, state, grads, barrier, shared)
