@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "kernels/cpu/half.h"
+#include "tests/cuda/device_memory.h"
 
 uint32_t random_bits(uint64_t *state)
 {
@@ -153,11 +154,11 @@ static void upload_q4(struct layer *layer, const struct source *s)
     void *scales = device_copy(s->scales, (size_t)s->groups * o->out * 2);
     void *group = device_copy(block_group, 4 * (size_t)linear->k / 32);
     struct gpu_repack source = {qweight, qzeros, scales, linear->order, group};
-    device_ok(gpu_repack_q4(linear, &source, NULL));
-    device_ok(cudaStreamSynchronize(NULL));
+    cuda_ok(gpu_repack_q4(linear, &source, NULL));
+    cuda_ok(cudaStreamSynchronize(NULL));
     void *const parts[] = {qweight, qzeros, scales, group};
     for (size_t i = 0; i < 4; i++)
-        device_ok(cudaFree(parts[i]));
+        device_free(parts[i]);
     free(block_group);
 }
 
@@ -185,9 +186,9 @@ static void upload_dense(struct layer *layer)
     linear->bytes = (size_t)linear->tiles * (linear->k / GPU_CHUNK_INPUTS) * 4096;
     linear->data = device_copy(NULL, linear->bytes);
     void *weight = device_copy(file, count * size);
-    device_ok(gpu_repack_f16(linear, weight, o->dtype, NULL));
-    device_ok(cudaStreamSynchronize(NULL));
-    device_ok(cudaFree(weight));
+    cuda_ok(gpu_repack_f16(linear, weight, o->dtype, NULL));
+    cuda_ok(cudaStreamSynchronize(NULL));
+    device_free(weight);
     free(file);
 }
 
@@ -207,8 +208,8 @@ struct layer *layer_make(const struct layer_options *o)
         upload_q4(layer, &source);
         source_free(&source);
         if (order_is_plain(layer)) {
-            device_ok(cudaFree((void *)layer->linear.order));
-            device_ok(cudaFree((void *)layer->linear.inverse));
+            device_free((void *)layer->linear.order);
+            device_free((void *)layer->linear.inverse);
             layer->linear.order = layer->linear.inverse = NULL;
         }
     }
@@ -228,7 +229,7 @@ void layer_free(struct layer *layer)
                                   layer->linear.bias};
     for (size_t i = 0; i < 4; i++)
         if (device[i] != NULL)
-            device_ok(cudaFree((void *)device[i]));
+            device_free((void *)device[i]);
     free(layer->weights);
     free(layer->bias);
     free(layer->order);

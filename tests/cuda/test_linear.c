@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "kernels/cpu/half.h"
+#include "tests/cuda/device_memory.h"
 #include "tests/cuda/layers.h"
 
 #define SHARED    101376u /* of the cards with the least */
@@ -45,7 +46,7 @@ static void rows_free(struct rows *r)
     void *const device[] = {r->acts, r->x, r->norm};
     for (size_t i = 0; i < 3; i++)
         if (device[i] != NULL)
-            device_ok(cudaFree(device[i]));
+            device_free(device[i]);
 }
 
 /* f16 rows in the layer's packed order, zero where there is padding. */
@@ -133,8 +134,8 @@ static struct gpu_linear_call call_make(struct layer *const layers[], uint32_t c
 
 static void call_run(const struct gpu_linear_call *call)
 {
-    device_ok(gpu_linear_launch(call, NULL));
-    device_ok(cudaStreamSynchronize(NULL));
+    cuda_ok(gpu_linear_launch(call, NULL));
+    cuda_ok(cudaStreamSynchronize(NULL));
 }
 
 /* The tickets have to be left zero. */
@@ -144,7 +145,7 @@ static void call_free(struct gpu_linear_call *call)
     device_read(tickets, call->scratch, sizeof tickets);
     for (size_t i = 0; i < sizeof tickets; i++)
         assert_int_equal(tickets[i], 0);
-    device_ok(cudaFree(call->scratch));
+    device_free(call->scratch);
 }
 
 /* Runs the call for n tokens with results that begin as 0.5, and gives them, of the first layer or
@@ -165,7 +166,7 @@ static float *call_results(struct gpu_linear_call *call, uint32_t n)
     call->n = n;
     call_run(call);
     device_read(results, device, total * 4);
-    device_ok(cudaFree(device));
+    device_free(device);
     return results;
 }
 
@@ -355,7 +356,7 @@ static void check_silu(const struct layer_options *o, const int32_t *index)
         call.out[0] = device_copy(NULL, MOST * stride * 2);
         call_run(&call);
         device_read(h, call.out[0], MOST * stride * 2);
-        device_ok(cudaFree(call.out[0]));
+        device_free(call.out[0]);
         assert_memory_equal(h, kept, b > 0 ? some[b - 1] * stride * 2 : 0);
         memcpy(kept, h, MOST * stride * 2);
         for (uint32_t t = 0; t < some[b]; t++)
@@ -377,7 +378,7 @@ static void check_silu(const struct layer_options *o, const int32_t *index)
     free(kept);
     free(h);
     if (device_index != NULL)
-        device_ok(cudaFree(device_index));
+        device_free(device_index);
     call_free(&call);
     rows_free(&raw);
     layer_free(layers[0]);
@@ -423,7 +424,7 @@ static void chosen_rows(void **state)
                             head.out * 4);
     free(results);
     free(all);
-    device_ok(cudaFree(device));
+    device_free(device);
     call_free(&call);
     rows_free(&raw);
     layer_free(layer);
@@ -440,7 +441,7 @@ static void large_values_stay_finite(void **state)
     float *norm = calloc(o.in, 4);
     for (uint32_t i = 0; i < o.in; i++)
         norm[i] = 1e6f;
-    device_ok(cudaFree(raw.norm));
+    device_free(raw.norm);
     raw.norm = device_copy(norm, 4 * (size_t)o.in);
     struct gpu_linear_call call = call_make(layers, 2, &raw, 2);
     uint16_t h[16];
@@ -456,7 +457,7 @@ static void large_values_stay_finite(void **state)
     }
     assert_true(largest > 2);
     free(norm);
-    device_ok(cudaFree(call.out[0]));
+    device_free(call.out[0]);
     call_free(&call);
     rows_free(&raw);
     layer_free(layers[0]);
