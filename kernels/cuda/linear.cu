@@ -8,7 +8,28 @@
  *
  * Before grid_wait, while the kernel before still runs, the first stages of the ring are on their
  * way and the lines that follow are asked for into L2, about as much as the memory delivers while
- * the inputs are prepared.
+ * the inputs are prepared. (Weights are complete before the first step: loading ends with a
+ * synchronisation.)
+ *
+ * What bounds it, by arithmetic, not by measurement. A multiprocessor of an H200 gets 4.3 TB/s /
+ * 132 = 32.6 bytes a ns, 17.8 a clock at 1.83 GHz; its four schedulers then have so many issue
+ * slots a step of a warp, of which the inner loop (sm_90, 8 tokens) takes about
+ *
+ *   step                    bytes   slots   instructions
+ *   4 bits                   1152     259        170
+ *   4 bits with zeros        1184     266        195
+ *   gate and up              2304     518        285
+ *   gate and up with zeros   2368     532        325
+ *   f16                      2048     460         70
+ *
+ * so the memory is the limit; on an RTX 4090 (3.1 bytes a clock) by a factor of five and more. 9 to
+ * 16 tokens add 28 instructions and 4 reads of 512 bytes a step, 17 to 32 three times that.
+ *
+ * In flight per multiprocessor, one block on each: 36 KiB of 4-bit weights (4 stages of 1152 bytes
+ * or 2 of 2304, 8 warps), 32 KiB of f16. Little's law asks for 26 KB on an H200 at 0.8 us of loaded
+ * latency, 20 KB on an H100, 5.5 KB on an RTX 4090 at 0.7 us. Shared memory: rings of 45 to 64 KiB
+ * and 5.1 KiB a token; with 8 tokens at most 98 KiB, so that an H100 (227 KiB, 128 registers a
+ * thread) holds a block of this kernel and one of the next, and an RTX 4090 (99 KiB) one.
  */
 #include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/linear_rows.cuh"
