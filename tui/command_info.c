@@ -12,6 +12,11 @@
 
 #define CONTEXTS_MAX 16
 
+/* How far each key/value type moves the distribution over the next token: mean KL divergence from
+ * f32 and the reference kernels, on Vaquita over 4,000 tokens (tests/golden/test_kl). */
+static const char *const kv_divergence[KV_TYPES] = {
+    [KV_F32] = "1.6e-4", [KV_F16] = "1.6e-4", [KV_Q8] = "2.8e-4", [KV_Q4] = "1.4e-2"};
+
 struct info {
     char *directory;
     struct model_config config;
@@ -144,7 +149,12 @@ static int print_memory(const struct info *info)
     for (int type = 0; type < KV_TYPES; type++)
         if (offered(info, (enum kv_type)type))
             printf("  %10u  ", longest_context(info, (enum kv_type)type));
-    putchar('\n');
+    printf("\n%9s", "mean KL");
+    for (int type = 0; type < KV_TYPES; type++)
+        if (offered(info, (enum kv_type)type))
+            printf("  %10s  ", kv_divergence[type]);
+    printf("\n\nMean KL: how far replies move from exact arithmetic, measured on Vaquita, 4000 "
+           "tokens\n");
     return 0;
 }
 

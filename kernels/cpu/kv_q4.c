@@ -5,7 +5,10 @@
 #include "kernels/cpu/half.h"
 
 #define F16_LARGEST 65504.0f
-#define STEPS       8.25f /* of the scale in the largest value */
+#define CANDIDATES  8    /* scales that are tried: the farthest value is */
+#define STEPS_FIRST 7.5f /* 7.5, 7.75 .. 9.25 of them */
+#define STEPS_APART 0.25f
+#define ROUNDER     0x1.8p23f
 
 /* The stages h = 1 and h = 2. */
 static void rotate_fours(float *run, uint32_t width)
@@ -47,27 +50,57 @@ void kv_q4_rotate(float *row, uint32_t head_dim)
     }
 }
 
-/* Of a block of `count` values. */
-static uint16_t scale_of(const float *x, uint32_t count)
+/* The end of the block that is farther from zero. */
+static float farthest(const float *x, uint32_t count)
 {
     float low = 0, high = 0;
     for (uint32_t i = 0; i < count; i++) {
         low = x[i] < low ? x[i] : low;
         high = x[i] > high ? x[i] : high;
     }
-    float scale = (high > -low ? high : low) / -STEPS;
-    scale = scale > F16_LARGEST ? F16_LARGEST : scale < -F16_LARGEST ? -F16_LARGEST : scale;
-    return f16_of_f32(scale);
+    return high > -low ? high : low;
 }
 
-/* The nibble. Adding 1.5 * 2^23 rounds to an integer, ties to even, and leaves it in the low bits;
- * a NaN is level -8. */
-static uint32_t nibble_of(float x, float inverse)
+static float inverse_of(float scale)
+{
+    return scale != 0 ? 1.0f / scale : 0;
+}
+
+/* Adding 1.5 * 2^23 rounds to an integer, ties to even, and leaves it in the low bits. A NaN is
+ * level -8. */
+static inline float rounded(float x, float inverse)
 {
     float level = x * inverse;
     level = level > -8.0f ? level : -8.0f;
     level = level < 7.0f ? level : 7.0f;
-    return (bits_of_float(level + 0x1.8p23f) + KV_Q4_ZERO) & 15;
+    return level + ROUNDER;
+}
+
+/* All candidates side by side, so that each sum keeps its order and they share a vector. */
+static uint16_t best_scale(const float *x, uint32_t count)
+{
+    float largest = farthest(x, count), errors[CANDIDATES] = {0};
+    float scales[CANDIDATES], inverses[CANDIDATES];
+    for (int k = 0; k < CANDIDATES; k++) {
+        float scale = largest / -(STEPS_FIRST + STEPS_APART * (float)k);
+        scale = scale > F16_LARGEST ? F16_LARGEST : scale < -F16_LARGEST ? -F16_LARGEST : scale;
+        scales[k] = f32_of_f16(f16_of_f32(scale));
+        inverses[k] = inverse_of(scales[k]);
+    }
+    for (uint32_t i = 0; i < count; i++)
+        for (int k = 0; k < CANDIDATES; k++) {
+            float off = (rounded(x[i], inverses[k]) - ROUNDER) * scales[k] - x[i];
+            errors[k] += off * off;
+        }
+    int best = 0;
+    for (int k = 1; k < CANDIDATES; k++)
+        best = errors[k] < errors[best] ? k : best;
+    return f16_of_f32(scales[best]);
+}
+
+static uint32_t nibble_of(float x, float inverse)
+{
+    return (bits_of_float(rounded(x, inverse)) + KV_Q4_ZERO) & 15;
 }
 
 void kv_q4_write(uint8_t *out, uint16_t *scales, const float *row, uint32_t head_dim)
@@ -75,8 +108,8 @@ void kv_q4_write(uint8_t *out, uint16_t *scales, const float *row, uint32_t head
     for (uint32_t start = 0; start < head_dim; start += KV_Q4_BLOCK) {
         uint32_t count = head_dim - start < KV_Q4_BLOCK ? head_dim - start : KV_Q4_BLOCK;
         const float *x = row + start;
-        uint16_t half = scale_of(x, count);
-        float scale = f32_of_f16(half), inverse = scale != 0 ? 1.0f / scale : 0;
+        uint16_t half = best_scale(x, count);
+        float inverse = inverse_of(f32_of_f16(half));
         scales[start / KV_Q4_BLOCK] = half;
         for (uint32_t i = 0; i < count / 2; i++)
             out[start / 2 + i] =

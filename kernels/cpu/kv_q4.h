@@ -15,12 +15,15 @@
  * last is short, of c = 8, 16 or 24. Of each block, with m its value of the largest size (the most
  * negative one where the smallest is as far from zero as the largest):
  *
- *     scale = f16(m / -8.25)          nearest, ties to even; to +-65504 if it would be infinite
- *     level = clamp(rint(x * (1 / scale)), -8, 7)       in fp32, ties to even; 0 if scale is 0
+ *     scale = f16(m / -s)             nearest, ties to even; to +-65504 if it would be infinite
+ *     level = rint(clamp(x * (1 / scale), -8, 7))       in fp32, ties to even; 0 if scale is 0
  *     value = scale * level
  *
- * The scale has a sign: m itself gets level -8, so that all 16 levels are in use, and 8.25 gave
- * the least mean square error on normal values. A level is kept as the nibble level + 8. Byte i of
+ * with the s of 7.5, 7.75, 8 .. 9.25 whose sum of (value - x)^2 over the block is the least, the
+ * smaller s of equals; in fp32, from the first x on, every product and sum rounded. The scale has a
+ * sign: m itself gets level -8, so that all 16 levels are in use. (On normal values the mean square
+ * error is 8% less than with s = 8.25 for all, and the divergence on a model a quarter.) A level is
+ * kept as the nibble level + 8. Byte i of
  * a block of c values (c / 2 bytes, blocks one after the other) holds value i in its low nibble and
  * value c / 2 + i in its high one. The scales of a row stand apart, one f16 a block.
  */

@@ -8,7 +8,11 @@ echo "--- act-order"
 "$build/tests/bench/bench_kernels" --seconds "$seconds"
 echo "--- in order"
 "$build/tests/bench/bench_kernels" --seconds "$seconds" --plain
-for kv in f16 q8; do
+for kv in f16 q8 q4; do
     echo "--- 4096 tokens of context, $kv keys and values"
     "$build/tests/bench/bench_kernels" --seconds "$seconds" --context 4096 --kv "$kv"
+done
+for kernels in avx512 avx2; do
+    echo "--- attention alone, $kernels"
+    "$build/tests/bench/bench_attend" --kernels "$kernels" || true
 done

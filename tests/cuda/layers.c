@@ -21,12 +21,6 @@ float random_float(uint64_t *state)
     return (float)(random_bits(state) % 65536) / 32768.0f - 0.99998474f;
 }
 
-void device_check(cudaError_t status, const char *call)
-{
-    if (status != cudaSuccess)
-        fail_msg("%s: %s", call, cudaGetErrorString(status));
-}
-
 /* --- 4-bit layers as a file has them ---------------------------------------------------------- */
 
 struct source {

@@ -43,9 +43,6 @@ struct layer {
 struct layer *layer_make(const struct layer_options *options);
 void layer_free(struct layer *layer);
 
-#define device_ok(call) device_check((call), #call)
-void device_check(cudaError_t status, const char *call);
-
 /* Pseudo-random, the same on every machine: bits, and a float in (-1, 1). */
 uint32_t random_bits(uint64_t *state);
 float random_float(uint64_t *state);
