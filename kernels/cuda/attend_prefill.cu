@@ -392,19 +392,18 @@ static __device__ __forceinline__ void attend_tiles(const gpu_attend_call &call,
     }
 }
 
-/* The run is looked up anew, so that the tiles need not keep it in registers. */
+/* A warp without rows works on nothing and stores nothing. The run is looked up anew, so that
+ * neither the tiles nor the rotation need keep it in registers. */
 template <enum kv_type type, uint32_t dim>
 static __device__ __forceinline__ void finish(const gpu_attend_call &call, uint8_t *staged,
                                               warp_state<dim> &state)
 {
-    const gpu_run run = run_of_block(call);
-    const warp_rows mine = rows_of_warp(run);
-    if (mine.count == 0)
-        return;
     divide(state, type == KV_Q4 ? ROOT(dim) : 1.0f);
     if (type == KV_Q4)
         rotate(state);
     stage(staged, state);
+    const gpu_run run = run_of_block(call);
+    const warp_rows mine = rows_of_warp(run);
     store<dim>(call.a + (run.first + mine.first) * call.a_stride, call.a_stride, call.a_index,
                blockIdx.y, staged, mine.count);
 }
