@@ -129,11 +129,31 @@ DEVICE uint16_t kv_scale_q8(float x)
     return half_from_float(fminf(warp_max(fabsf(x)) / 127.0f, 65504.0f));
 }
 
+/* The scale that kv_q4.h chooses for the 32 values of the lanes: lane k tries candidate k % 8 on
+ * all of them, in their order; the least sum of squares wins, ties to the first. */
 DEVICE uint16_t kv_scale_q4(float x)
 {
     float high = fmaxf(warp_max(x), 0.0f), low = 0.0f - fmaxf(warp_max(-x), 0.0f);
-    float scale = (high > -low ? high : low) / -8.25f;
-    return half_from_float(fminf(fmaxf(scale, -65504.0f), 65504.0f));
+    float scale = (high > -low ? high : low) / -(7.5f + 0.25f * (float)(lane_index() % 8));
+    uint32_t half = half_from_float(fminf(fmaxf(scale, -65504.0f), 65504.0f));
+    scale = half_to_float((uint16_t)half);
+    float inverse = scale != 0 ? 1.0f / scale : 0, error = 0;
+#pragma unroll 8
+    for (uint32_t i = 0; i < 32; i++) {
+        float value = warp_shuffle(x, i);
+        float level = float_from_bits(kv_level(value, inverse, -8.0f, 7.0f)) - 0x1.8p23f;
+        float off = level * scale - value;
+        error += off * off;
+    }
+    uint32_t best = 0;
+    float least = warp_shuffle(error, 0);
+#pragma unroll
+    for (uint32_t k = 1; k < 8; k++) {
+        float own = warp_shuffle(error, k);
+        best = own < least ? k : best;
+        least = own < least ? own : least;
+    }
+    return (uint16_t)warp_shuffle(half, best);
 }
 
 /* Stores a row (after rope; for KV_Q4 also rotated): its bytes, and where it has some its scales.

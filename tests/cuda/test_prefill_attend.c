@@ -329,7 +329,7 @@ static double kept_error(const struct attend_case *c, const double *row, uint32_
         most = fmax(most, fabs(row[i]));
     if (c->type == KV_F16)
         return fabs(row[d]) * 0x1p-11 + 1e-5;
-    return c->type == KV_Q8 ? most / 127 * 0.51 + 1e-5 : most / 8.25 * 1.26;
+    return c->type == KV_Q8 ? most / 127 * 0.51 + 1e-5 : most * 0.16;
 }
 
 static void check_pages(struct setup *s, uint32_t sequence, uint32_t begin, uint32_t end)
