@@ -71,6 +71,13 @@ static char *find_plugin(bool *found)
     return beside;
 }
 
+bool backend_choice_has_plugin(void)
+{
+    bool found;
+    free(find_plugin(&found));
+    return found;
+}
+
 static int choose_cuda(const struct backend_ops **out, bool required, char *notice,
                        struct error *error)
 {

@@ -20,7 +20,10 @@ int backend_choice_check(const char *device, struct error *error);
 /* Whether another backend may take over when the chosen one cannot. */
 bool backend_choice_is_auto(const char *device);
 
-/* The backends to try. With "auto" the CPU's comes when there is no NVIDIA GPU or no plug-in, and
+/* Whether there is a plug-in, usable or not. */
+bool backend_choice_has_plugin(void);
+
+/* The backend to try. With "auto" the CPU's comes when there is no NVIDIA GPU or no plug-in, and
  * `notice` (NOTICE_BYTES, may be "") says so if there is a GPU that is not used. Otherwise a
  * plug-in that cannot be used is an error. */
 int backend_choose(const struct backend_ops **out, const char *device, char *notice,

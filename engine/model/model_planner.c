@@ -36,8 +36,13 @@ static int open_on(struct model_planner *planner, const char *device, uint32_t c
     struct plan_input *input = &planner->input;
     if (backend_choose(&input->ops, device, planner->notice, error) != 0)
         return -1;
-    if (measure(planner, device, chunk, error) == 0)
+    if (measure(planner, device, chunk, error) == 0) {
+        if (input->ops == backend_cpu() && backend_choice_is_auto(device) &&
+            planner->notice[0] == '\0' && backend_choice_has_plugin())
+            snprintf(planner->notice, sizeof planner->notice,
+                     "CUDA is not used: there is no NVIDIA GPU, or no driver for it");
         return 0;
+    }
     if (input->backend != NULL)
         input->ops->close(input->backend);
     input->backend = NULL;

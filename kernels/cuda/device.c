@@ -23,6 +23,8 @@ static int no_devices(cudaError_t result, struct backend_error *error)
     cudaGetLastError();
     cudaDriverGetVersion(&driver);
     cudaRuntimeGetVersion(&runtime);
+    if (driver == 0)
+        return gpu_error(error, BACKEND_UNSUPPORTED, "no NVIDIA driver was found");
     if (result == cudaErrorInsufficientDriver || (driver > 0 && driver / 1000 < runtime / 1000))
         return gpu_error(error, BACKEND_UNSUPPORTED,
                          "the NVIDIA driver is for CUDA %d.%d, this build needs %d.%d",
@@ -62,7 +64,7 @@ static int parse_list(struct backend *backend, const char *list, int visible,
     do {
         char *end;
         long id = *at >= '0' && *at <= '9' ? strtol(at, &end, 10) : -1;
-        if (id < 0 || (*end != ',' && *end != '\0'))
+        if (id < 0 || (*end != ',' && *end != '\0') || (*end == ',' && end[1] == '\0'))
             return gpu_error(error, BACKEND_UNSUPPORTED,
                              "device cuda:%.32s: expected numbers parted by commas", list);
         if (id >= visible)

@@ -11,6 +11,9 @@
 /* What the driver and cuBLAS take for code and graphs, beside what is asked for here. */
 #define OVERHEAD_BYTES ((uint64_t)256 << 20)
 
+#define SLICE_BYTES    ((uint64_t)64 << 20)
+#define SLICE_LEAST    ((uint64_t)1 << 20)
+
 static uint64_t rounded(uint64_t inputs)
 {
     return (inputs + GPU_CHUNK_INPUTS - 1) / GPU_CHUNK_INPUTS * GPU_CHUNK_INPUTS;
@@ -94,12 +97,24 @@ static uint32_t longest_row(const struct backend *backend, uint32_t in)
     return longest;
 }
 
+/* Room to widen as much at once as keeps the device busy, or the largest layer where that is less. */
+static size_t slice_bytes(const struct backend_shape *shape)
+{
+    uint64_t wide = (uint64_t)shape->heads * shape->head_dim;
+    uint64_t most = larger(larger(shape->hidden, shape->ffn), wide);
+    uint64_t largest = 2 * (rounded(most) * 2) * rounded(larger(shape->hidden, wide));
+    return (size_t)(largest < SLICE_LEAST   ? SLICE_LEAST
+                    : largest < SLICE_BYTES ? largest
+                                            : SLICE_BYTES);
+}
+
 static struct gpu_prefill_sizes prefill_sizes(const struct backend *backend, uint32_t k_max)
 {
     return (struct gpu_prefill_sizes){
         .max_tokens = backend->shape.max_tokens,
         .k_max = k_max,
         .ffn = backend->shape.ffn,
+        .slice_bytes = slice_bytes(&backend->shape),
     };
 }
 

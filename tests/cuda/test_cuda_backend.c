@@ -13,12 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/cuda/seam.h"
 #include "tests/cuda/shim/shim.h"
-#include "tests/kernel_model.h"
-
-#define PAGES 64
-
-const struct backend_ops *airo_backend(void);
 
 /* The same model on both. */
 struct pair {
@@ -26,36 +22,11 @@ struct pair {
     struct kernel_run cpu, gpu;
 };
 
-static const struct kernel_options base = {
-    .layers = 2,
-    .hidden = 128,
-    .heads = 2,
-    .kv_heads = 1,
-    .head_dim = 64,
-    .ffn = 192,
-    .vocab = 100,
-    .max_tokens = 96,
-    .max_positions = 512,
-    .page_tokens = 16,
-    .group_size = 32,
-};
-
-static struct kernel_run open_gpu(const struct kernel_model *model, const char *device,
-                                  enum kv_type type)
-{
-    const struct backend_options options = {.device = device};
-    struct backend_error error = {0};
-    struct kernel_run run;
-    if (kernel_open_on(&run, model, airo_backend(), &options, type, PAGES, &error) != 0)
-        fail_msg("%s", error.message);
-    return run;
-}
-
 static struct pair pair_open(const struct kernel_options *options, enum kv_type type)
 {
     struct pair pair = {.model = kernel_model_make(options, 1)};
-    assert_int_equal(kernel_open(&pair.cpu, pair.model, "reference", 1, type, PAGES), 0);
-    pair.gpu = open_gpu(pair.model, NULL, type);
+    assert_int_equal(kernel_open(&pair.cpu, pair.model, "reference", 1, type, SEAM_PAGES), 0);
+    pair.gpu = seam_open(pair.model, NULL, type);
     return pair;
 }
 
@@ -67,32 +38,6 @@ static void pair_close(struct pair *pair)
 }
 
 /* --- running ---------------------------------------------------------------------------------- */
-
-/* All layers; the logits of the last `count` rows (at most 8), or of none. */
-static const float *forward(const struct kernel_run *run, const struct kernel_model *model,
-                            const struct backend_batch *batch, uint32_t count)
-{
-    const struct backend_ops *ops = run->ops;
-    struct backend *b = run->backend;
-    const float *logits = NULL;
-    uint32_t rows[8];
-    int bad = ops->embed(b, batch, run->x);
-    for (uint32_t layer = 0; layer < model->shape.layers; layer++) {
-        bad |= ops->norm_qkv(b, layer, batch, run->x, run->q, run->k, run->v);
-        bad |= ops->rope_append(b, layer, batch, run->q, run->k, run->v);
-        bad |= ops->attend(b, layer, batch, run->q, run->a);
-        bad |= ops->project_add(b, layer, LINEAR_O, batch, run->a, run->x);
-        bad |= ops->norm_gate_up(b, layer, batch, run->x, run->h);
-        bad |= ops->project_add(b, layer, LINEAR_DOWN, batch, run->h, run->x);
-    }
-    for (uint32_t i = 0; i < count; i++)
-        rows[i] = batch->n - count + i;
-    if (bad == 0 && count > 0)
-        bad = ops->head(b, rows, count, run->x, &logits);
-    if (bad != 0)
-        fail_msg("step: %s", ops->last_error(b));
-    return logits;
-}
 
 /* Root of the mean square difference over that of the values. */
 static double difference(const float *a, const float *b, size_t count)
@@ -110,22 +55,11 @@ static double difference(const float *a, const float *b, size_t count)
 static void both(const struct pair *pair, const struct kernel_batch *batch, double limit)
 {
     uint32_t n = batch->batch.n, rows = n < 8 ? n : 8;
-    const float *expected = forward(&pair->cpu, pair->model, &batch->batch, rows);
-    const float *found = forward(&pair->gpu, pair->model, &batch->batch, rows);
+    const float *expected = seam_forward(&pair->cpu, pair->model, &batch->batch, rows);
+    const float *found = seam_forward(&pair->gpu, pair->model, &batch->batch, rows);
     double off = difference(expected, found, (size_t)rows * pair->model->shape.vocab);
     if (!(off <= limit))
         fail_msg("%u rows from %u: off by %g", n, batch->positions[0], off);
-}
-
-static int32_t token_at(uint32_t sequence, uint32_t position)
-{
-    return (int32_t)((position * 37 + sequence * 11 + 5) % 100);
-}
-
-static void add_rows(struct kernel_batch *batch, uint32_t sequence, uint32_t first, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++)
-        kernel_batch_add(batch, sequence, first + i, token_at(sequence, first + i));
 }
 
 /* One sequence: a prompt in pieces of the sizes given, up to a 0. */
@@ -134,8 +68,8 @@ static void read_prompt(const struct pair *pair, const uint32_t *sizes, double l
     struct kernel_batch *batch = calloc(1, sizeof *batch);
     uint32_t position = 0;
     for (; *sizes != 0; position += *sizes++) {
-        kernel_batch_init(batch, pair->model, PAGES);
-        add_rows(batch, 0, position, *sizes);
+        kernel_batch_init(batch, pair->model, SEAM_PAGES);
+        seam_add_rows(batch, 0, position, *sizes);
         both(pair, batch, limit);
     }
     free(batch);
@@ -165,7 +99,7 @@ static void every_kind_of_weight(void **state)
         {WEIGHTS_BF16, ORDER_PLAIN, BACKEND_BF16, false, false, false, 32},
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        struct kernel_options options = base;
+        struct kernel_options options = seam_base;
         options.weights = table[i].weights;
         options.order = table[i].order;
         options.table = table[i].table;
@@ -188,7 +122,7 @@ static void every_kind_of_page(void **state)
     static const enum kv_type types[] = {KV_F16, KV_Q8, KV_Q4};
     static const double limits[] = {1e-2, 3e-2, 1e-1};
     for (int i = 0; i < 6; i++) {
-        struct kernel_options options = base;
+        struct kernel_options options = seam_base;
         options.order = ORDER_SHARED;
         options.layers = 1;
         options.heads = i < 3 ? 4 : 2;
@@ -206,16 +140,16 @@ static void sequences_in_one_batch(void **state)
     static const uint32_t prompts[] = {5, 17, 1, 9};
     static const uint32_t steps[][4] = {
         {1, 1, 1, 1}, {8, 1, 0, 2}, {1, 20, 8, 1}, {1, 30, 9, 24}, {1, 60, 1, 10}};
-    struct pair pair = pair_open(&base, KV_F16);
+    struct pair pair = pair_open(&seam_base, KV_F16);
     struct kernel_batch *batch = calloc(1, sizeof *batch);
     uint32_t done[4] = {0};
     for (size_t step = 0; step <= sizeof steps / sizeof steps[0]; step++) {
-        kernel_batch_init(batch, pair.model, PAGES);
+        kernel_batch_init(batch, pair.model, SEAM_PAGES);
         for (uint32_t i = 0; i < 4; i++) {
             uint32_t count = step == 0 ? prompts[i] : steps[step - 1][i];
             /* The tables of a batch stand eight pages apart. */
             batch->tables[i] = &batch->pages[0][16 * i];
-            add_rows(batch, i, done[i], count);
+            seam_add_rows(batch, i, done[i], count);
             done[i] += count;
         }
         both(&pair, batch, 1e-2);
@@ -227,7 +161,7 @@ static void sequences_in_one_batch(void **state)
 static void pages_are_copied_and_kept(void **state)
 {
     (void)state;
-    struct pair pair = pair_open(&base, KV_Q8);
+    struct pair pair = pair_open(&seam_base, KV_Q8);
     const struct kernel_run *gpu = &pair.gpu;
     const struct backend_ops *ops = gpu->ops;
     struct kernel_batch *batch = calloc(1, sizeof *batch);
@@ -235,15 +169,15 @@ static void pages_are_copied_and_kept(void **state)
     size_t bytes = ops->kv_page_bytes(&pair.model->shape, KV_Q8);
     float *expected = malloc(vocab * sizeof *expected);
     uint8_t *kept = malloc(2 * bytes);
-    kernel_batch_init(batch, pair.model, PAGES);
-    add_rows(batch, 0, 0, 20);
-    forward(gpu, pair.model, &batch->batch, 0);
+    kernel_batch_init(batch, pair.model, SEAM_PAGES);
+    seam_add_rows(batch, 0, 0, 20);
+    seam_forward(gpu, pair.model, &batch->batch, 0);
     uint32_t first = batch->pages[0][0], second = batch->pages[0][1];
     assert_int_equal(ops->kv_export_page(gpu->backend, first, kept), 0);
     assert_int_equal(ops->kv_export_page(gpu->backend, second, kept + bytes), 0);
     batch->batch.n = 0;
-    add_rows(batch, 0, 20, 1);
-    memcpy(expected, forward(gpu, pair.model, &batch->batch, 1), vocab * sizeof *expected);
+    seam_add_rows(batch, 0, 20, 1);
+    memcpy(expected, seam_forward(gpu, pair.model, &batch->batch, 1), vocab * sizeof *expected);
     /* the same positions from a copy of the tail, and from what was kept */
     for (int turn = 0; turn < 2; turn++) {
         batch->pages[0][1] = turn == 0 ? 7 : 9;
@@ -254,11 +188,11 @@ static void pages_are_copied_and_kept(void **state)
             assert_int_equal(ops->kv_import_page(gpu->backend, 8, kept), 0);
             assert_int_equal(ops->kv_import_page(gpu->backend, 9, kept + bytes), 0);
         }
-        const float *found = forward(gpu, pair.model, &batch->batch, 1);
+        const float *found = seam_forward(gpu, pair.model, &batch->batch, 1);
         assert_memory_equal(found, expected, vocab * sizeof *expected);
     }
-    assert_int_equal(ops->kv_copy_page(gpu->backend, 0, PAGES, 1), -1);
-    assert_int_equal(ops->kv_export_page(gpu->backend, PAGES, kept), -1);
+    assert_int_equal(ops->kv_copy_page(gpu->backend, 0, SEAM_PAGES, 1), -1);
+    assert_int_equal(ops->kv_export_page(gpu->backend, SEAM_PAGES, kept), -1);
     free(kept);
     free(expected);
     free(batch);
@@ -275,24 +209,25 @@ static void check_one_and_eight(const struct kernel_run *gpu, const struct kerne
     size_t vocab = model->shape.vocab;
     float *alone = malloc(8 * vocab * sizeof *alone);
     for (int turn = 0; turn < 2; turn++) {
-        kernel_batch_init(batch, model, PAGES);
+        kernel_batch_init(batch, model, SEAM_PAGES);
         for (uint32_t s = 0; s < 8; s++)
             batch->tables[s] = &batch->pages[0][together ? 0 : 4 * s];
         for (uint32_t s = 0; s < (together ? 1 : 8); s++) {
             batch->batch.n = 0;
-            add_rows(batch, s, 0, together ? 13 : 9 + s);
-            forward(gpu, model, &batch->batch, 0);
+            seam_add_rows(batch, s, 0, together ? 13 : 9 + s);
+            seam_forward(gpu, model, &batch->batch, 0);
         }
         batch->batch.n = 0;
         for (uint32_t s = 0; s < 8; s++) {
-            add_rows(batch, together ? 0 : s, together ? 13 + s : 9 + s, 1);
+            seam_add_rows(batch, together ? 0 : s, together ? 13 + s : 9 + s, 1);
             if (turn == 1)
                 continue;
-            memcpy(alone + s * vocab, forward(gpu, model, &batch->batch, 1), vocab * sizeof *alone);
+            memcpy(alone + s * vocab, seam_forward(gpu, model, &batch->batch, 1),
+                   vocab * sizeof *alone);
             batch->batch.n = 0;
         }
     }
-    const float *found = forward(gpu, model, &batch->batch, 8);
+    const float *found = seam_forward(gpu, model, &batch->batch, 8);
     assert_memory_equal(found, alone, 8 * vocab * sizeof *alone);
     free(alone);
     free(batch);
@@ -301,10 +236,10 @@ static void check_one_and_eight(const struct kernel_run *gpu, const struct kerne
 static void one_and_eight_give_the_same_bits(void **state)
 {
     (void)state;
-    struct kernel_options options = base;
+    struct kernel_options options = seam_base;
     options.order = ORDER_SHARED;
     struct kernel_model *model = kernel_model_make(&options, 3);
-    struct kernel_run gpu = open_gpu(model, NULL, KV_Q8);
+    struct kernel_run gpu = seam_open(model, NULL, KV_Q8);
     check_one_and_eight(&gpu, model, false);
     check_one_and_eight(&gpu, model, true);
     kernel_close(&gpu);
@@ -316,17 +251,17 @@ static void one_and_eight_give_the_same_bits(void **state)
 static void five_launches_a_layer(void **state)
 {
     (void)state;
-    struct kernel_options options = base;
+    struct kernel_options options = seam_base;
     options.order = ORDER_SHARED;
     for (uint32_t layers = 1; layers <= 3; layers++) {
         options.layers = layers;
         struct pair pair = pair_open(&options, KV_F16);
         struct kernel_batch *batch = calloc(1, sizeof *batch);
         for (uint32_t step = 0; step < 5; step++) {
-            kernel_batch_init(batch, pair.model, PAGES);
-            add_rows(batch, 0, step, 1);
+            kernel_batch_init(batch, pair.model, SEAM_PAGES);
+            seam_add_rows(batch, 0, step, 1);
             size_t grids = shim_grids(), launches = shim_launches();
-            forward(&pair.gpu, pair.model, &batch->batch, 1);
+            seam_forward(&pair.gpu, pair.model, &batch->batch, 1);
             /* the embedding, the layers, the head */
             assert_int_equal(shim_grids() - grids, 5 * layers + 2);
             if (step >= 2)
@@ -341,16 +276,16 @@ static void five_launches_a_layer(void **state)
 static void graphs_read_the_new_batch(void **state)
 {
     (void)state;
-    struct kernel_options options = base;
+    struct kernel_options options = seam_base;
     options.max_positions = 64; /* one split, so that all steps of a size have one graph */
     struct pair pair = pair_open(&options, KV_F16);
     struct kernel_batch *batch = calloc(1, sizeof *batch);
     uint32_t done[2] = {0};
     for (uint32_t step = 0; step < 24; step++) {
-        kernel_batch_init(batch, pair.model, PAGES);
+        kernel_batch_init(batch, pair.model, SEAM_PAGES);
         uint32_t s = step % 3 == 2, count = step % 4 == 3 ? 3 : 1;
         batch->tables[1] = &batch->pages[0][8];
-        add_rows(batch, s, done[s], count);
+        seam_add_rows(batch, s, done[s], count);
         done[s] += count;
         both(&pair, batch, 1e-2);
     }
@@ -363,16 +298,16 @@ static void graphs_read_the_new_batch(void **state)
 static void best_are_those_of_the_logits(void **state)
 {
     (void)state;
-    struct pair pair = pair_open(&base, KV_F16);
+    struct pair pair = pair_open(&seam_base, KV_F16);
     const struct kernel_run *gpu = &pair.gpu;
     struct kernel_batch *batch = calloc(1, sizeof *batch);
     const uint32_t rows[] = {4, 0}, vocab = pair.model->shape.vocab, limit = 10;
     const struct backend_candidate *best;
     const uint32_t *counts;
     const float *logits;
-    kernel_batch_init(batch, pair.model, PAGES);
-    add_rows(batch, 0, 0, 5);
-    forward(gpu, pair.model, &batch->batch, 0);
+    kernel_batch_init(batch, pair.model, SEAM_PAGES);
+    seam_add_rows(batch, 0, 0, 5);
+    seam_forward(gpu, pair.model, &batch->batch, 0);
     assert_int_equal(gpu->ops->head_best(gpu->backend, rows, 2, limit, gpu->x, &best, &counts), 0);
     assert_int_equal(gpu->ops->head(gpu->backend, rows, 2, gpu->x, &logits), 0);
     for (uint32_t row = 0; row < 2; row++) {
