@@ -71,9 +71,10 @@ static void cuda_close(struct backend *backend)
         ids[i] = backend->devices[i].id;
     devices_close(backend);
     /* After a fault nothing works on the device until all that the process has there is gone. */
-    for (uint32_t i = 0; i < count; i++)
-        if (cudaSetDevice(ids[i]) == cudaSuccess)
-            cudaDeviceReset();
+    for (uint32_t i = 0; i < count; i++) {
+        cudaSetDevice(ids[i]); /* says that it is lost, and chooses it all the same */
+        cudaDeviceReset();
+    }
     for (struct backend_buffer *buffer = backend->buffers, *next; buffer != NULL; buffer = next) {
         next = buffer->next;
         free(buffer);
