@@ -219,6 +219,7 @@ int devices_expect(struct backend *backend, uint64_t bytes, struct backend_error
 {
     if (backend->shared)
         return gpu_error(error, BACKEND_FAILED, "the plan comes after the first weight");
+    backend->planned = true;
     while (!backend->devices_fixed) {
         uint32_t last = backend->device_count - 1;
         if (backend->devices[last].free_bytes >= bytes) {
@@ -230,8 +231,10 @@ int devices_expect(struct backend *backend, uint64_t bytes, struct backend_error
         if (device_open(backend, backend->candidates[backend->device_count], error) != 0)
             return -1;
     }
-    /* More devices than layers would leave some without any. */
-    while (backend->device_count > backend->shape.layers)
+    /* As few as hold it, and none without a layer. */
+    while (backend->device_count > backend->shape.layers ||
+           (!backend->devices_fixed && backend->device_count > 1 &&
+            free_of_all(backend) - backend->devices[backend->device_count - 1].free_bytes >= bytes))
         device_close(&backend->devices[--backend->device_count]);
     say_devices(backend);
     return 0;
@@ -255,7 +258,7 @@ int devices_share(struct backend *backend, struct backend_error *error)
 {
     if (backend->shared)
         return 0;
-    if (devices_expect(backend, 0, error) != 0)
+    if (!backend->planned && devices_expect(backend, 0, error) != 0)
         return -1;
     uint32_t layers = backend->shape.layers, count = backend->device_count;
     double all = (double)free_of_all(backend), before = 0;

@@ -125,6 +125,7 @@ struct backend {
     struct device devices[DEVICES_MAX];
     uint32_t device_count;       /* in use, in the order of layers */
     bool devices_fixed;          /* named by the user */
+    bool planned;                /* devices_expect has chosen */
     bool shared;                 /* layers have been given out */
     int candidates[DEVICES_MAX]; /* that could be taken in */
     uint32_t candidate_count;

@@ -11,8 +11,8 @@
 /* What the driver and cuBLAS take for code and graphs, beside what is asked for here. */
 #define OVERHEAD_BYTES ((uint64_t)256 << 20)
 
-#define SLICE_BYTES    ((uint64_t)64 << 20)
-#define SLICE_LEAST    ((uint64_t)1 << 20)
+#define SLICE_BYTES ((uint64_t)64 << 20)
+#define SLICE_LEAST ((uint64_t)1 << 20)
 
 static uint64_t rounded(uint64_t inputs)
 {
@@ -97,7 +97,8 @@ static uint32_t longest_row(const struct backend *backend, uint32_t in)
     return longest;
 }
 
-/* Room to widen as much at once as keeps the device busy, or the largest layer where that is less. */
+/* Room to widen as much at once as keeps the device busy, or the largest layer where that is less.
+ */
 static size_t slice_bytes(const struct backend_shape *shape)
 {
     uint64_t wide = (uint64_t)shape->heads * shape->head_dim;
