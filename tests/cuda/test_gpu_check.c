@@ -32,16 +32,28 @@ static int find_build(void **state)
     build = xstrdup(path);
     snprintf(directory, sizeof directory, "/tmp/airo-gpu-check-XXXXXX");
     assert_non_null(mkdtemp(directory));
+    char *command =
+        xasprintf("'%s/tests/bench/make_model' %s/small --layers 1 --hidden 64 --ffn 96 "
+                  "--heads 1 --vocab 1024",
+                  build, directory);
+    assert_int_equal(system(command), 0);
+    free(command);
     return 0;
 }
 
 static int forget_build(void **state)
 {
     (void)state;
-    static const char *const files[] = {"out.txt", "out.json"};
-    for (size_t i = 0; i < 2; i++) {
+    static const char *const files[] = {"out.txt",
+                                        "out.json",
+                                        "small/config.json",
+                                        "small/quantize_config.json",
+                                        "small/tokenizer.model",
+                                        "small/model.safetensors",
+                                        "small"};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         char *path = xasprintf("%s/%s", directory, files[i]);
-        unlink(path);
+        remove(path);
         free(path);
     }
     free(build);
@@ -53,8 +65,8 @@ static int run(const char *environment, const char *arguments, char *out, size_t
 {
     char *command = xasprintf(
         "env AIRO_CUDA='%s/cuda-host/airo-cuda.so' %s '%s/cuda-host/gpu_check' --tiny --directory "
-        "%s --make-model '%s/tests/bench/make_model' --output %s/out %s 2>&1",
-        build, environment, build, directory, build, directory, arguments);
+        "%s --vaquita %s/small --make-model '%s/tests/bench/make_model' --output %s/out %s 2>&1",
+        build, environment, build, directory, directory, build, directory, arguments);
     FILE *pipe = popen(command, "r");
     size_t got = fread(out, 1, bytes - 1, pipe);
     out[got] = '\0';

@@ -54,14 +54,14 @@ static void print_row(FILE *file, const struct check_row *row)
         snprintf(value, sizeof value, "%.4g", row->value);
     if (!isnan(row->beside))
         snprintf(beside, sizeof beside, "%.4g", row->beside);
-    fprintf(file, "%-40s %-26s %10s %-10s %9s  %-7s %s\n", row->what, row->shape, value, row->unit,
+    fprintf(file, "%-46s %-26s %10s %-10s %9s  %-7s %s\n", row->what, row->shape, value, row->unit,
             beside, verdict_names[row->verdict], row->note);
     fflush(file);
 }
 
 static void print_head(FILE *file, const struct check *check)
 {
-    fprintf(file, "%s\n%s\n\n%-40s %-26s %10s %-10s %9s\n", check->device, check->date, "what",
+    fprintf(file, "%s\n%s\n\n%-46s %-26s %10s %-10s %9s\n", check->device, check->date, "what",
             "shape", "measured", "", "limit");
 }
 
