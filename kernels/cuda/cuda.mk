@@ -99,7 +99,7 @@ $(CUDA_TEST_BIN): $(BUILD)/%: $(BUILD)/%.o $(CUDA_HELP_OBJ) $(HELP_OBJ) $(HOST_L
 # The check of a whole machine and, linked with the real library, the tests of the kernels; the same
 # program against the shim, for its own test.
 GPU_SRC       := $(sort $(wildcard tests/gpu/*.c))
-GPU_TEST_SRC  := $(if $(CUDA_TEST_SRC),$(shell grep -L 'shim/shim.h\|setenv' $(CUDA_TEST_SRC)))
+GPU_TEST_SRC  := $(if $(CUDA_TEST_SRC),$(shell grep -L 'shim/shim.h\|setenv\|cuda-host' $(CUDA_TEST_SRC)))
 GPU_TEST_BIN  := $(GPU_TEST_SRC:tests/cuda/%.c=$(BUILD)/gpu/%)
 GPU_HELP_OBJ  := $(patsubst %,$(BUILD)/cuda/%.o,$(CUDA_HELP_SRC:.c=))
 GPU_DIRECTORY ?= $(firstword $(wildcard /dev/shm) /tmp)
