@@ -113,87 +113,110 @@ def exact(model, sp, a, dev):
     return out
 
 
+class Log:
+    """A line every few steps: the mean loss of answers, in all and by the length of the rows, and of the rest."""
+
+    def __init__(self, a, seen):
+        self.a, self.seen = a, seen
+        self.clear()
+
+    def clear(self):
+        self.answers, self.rest, self.mark, self.busy = {}, [], time.time(), time.process_time()
+
+    def add(self, length, ce, is_answer):
+        if is_answer.any():
+            self.answers.setdefault(length, []).append(ce[is_answer].mean().item())
+        if not is_answer.all():
+            self.rest.append(ce[~is_answer].mean().item())
+
+    def line(self, step, seen, spent):
+        mean = lambda v: sum(v) / max(1, len(v))
+        took = time.time() - self.mark
+        lengths = " ".join(f"{k}: {mean(v):.3f}" for k, v in sorted(self.answers.items()))
+        print(f"{time.strftime('%H:%M:%S')} step {step} {seen / 1e6:.2f}M tokens {spent / 60:.1f} min lr {learning_rate(self.a, seen):.5f} "
+              f"answers {mean(sum(self.answers.values(), [])):.3f} ({lengths}) rest {mean(self.rest):.3f} "
+              f"{(seen - self.seen) / took:.0f} tokens/s, {100 * (time.process_time() - self.busy) / took:.0f}% of a core", flush=True)
+        self.seen = seen
+        self.clear()
+
+
+def look(model, state, sp, a, dev):
+    """Held-out conversations under the averaged weights, on the log."""
+    model.eval()
+    trained = state["weights"].clone()
+    state["weights"].copy_(state["average"])
+    for length, r in exact(model, sp, a, dev).items():
+        print(f"held out {length}: loss {r[0]:.3f} answers {r[1]:.0f}% sources {r[2]:.0f}% refusals {r[3]:.0f}%", flush=True)
+    state["weights"].copy_(trained)
+    model.train()
+
+
+def save(a, model, state, step, seen, spent):
+    kept = {k: v.cpu() for k, v in state.items()}
+    torch.save({**kept, "step": step, "seen": seen, "spent": spent, "config": vars(model.cfg), "seed": a.seed}, a.out + ".tmp")
+    os.replace(a.out + ".tmp", a.out)
+
+
+def backward(model, x, w, positions, dev):
+    """-> the losses of the tokens that count, and which of them are of answers."""
+    y, w = x[:, 1:].reshape(-1), w[:, 1:].reshape(-1)
+    wanted = w.nonzero().squeeze(1)
+    with torch.autocast(dev.type, torch.bfloat16):
+        logits = model(x[:, :-1], positions=positions, wanted=wanted)
+    ce, w = F.cross_entropy(logits.float(), y[wanted], reduction="none"), w[wanted]
+    ((ce * w).sum() / w.sum()).backward()
+    return ce.detach(), w == curriculum.ANSWER
+
+
 def work(rank, a, state, grads, barrier, shared):
-    dev = torch.device("cuda" if a.device == "cuda" else "cpu")
+    """shared: step, tokens seen, seconds spent; then for each worker the tokens of its step; then whether it was told to stop."""
+    dev = torch.device(a.device)
     torch.set_num_threads(1 if a.workers > 1 else max(1, a.threads))
     stop = []
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
     sp = spm.SentencePieceProcessor(model_file=a.tokenizer)
-    torch.manual_seed(a.seed)
     model = Llama(Config(vocab_size=sp.get_piece_size())).to(dev).train()
-    flat, at = state["weights"], 0
+    at = 0
     for p in model.parameters():
-        p.data = flat[at:at + p.numel()].view(p.shape)
+        p.data = state["weights"][at:at + p.numel()].view(p.shape)
         at += p.numel()
     optimiser = Optimiser(model, state, rank, a.workers)
     step, seen, spent = int(shared[0]), float(shared[1]), float(shared[2])
-    answers, rest, count, mark, last_save, last_look = 0.0, 0.0, 0, time.time(), time.time(), spent
-    begun, busy = seen, time.process_time()
-
-    def save():
-        if rank == 0:
-            kept = {k: v.cpu() if dev.type == "cuda" else v for k, v in state.items()}
-            torch.save({**kept, "step": step, "seen": seen, "spent": spent, "config": vars(model.cfg), "seed": a.seed}, a.out + ".tmp")
-            os.replace(a.out + ".tmp", a.out)
-
-    def look():
-        if rank:
-            return
-        model.eval()
-        trained = flat.clone()
-        flat.copy_(state["average"])
-        for length, r in exact(model, sp, a, dev).items():
-            print(f"held out {length}: loss {r[0]:.3f} answers {r[1]:.0f}% sources {r[2]:.0f}% refusals {r[3]:.0f}%", flush=True)
-        flat.copy_(trained)
-        model.train()
-
-    while seen < a.tokens:
+    log, last_save, last_look, stopping = Log(a, seen), time.time(), spent, False
+    while seen < a.tokens and not stopping:
         t = time.time()
-        x, w, positions = rows(sp, a, step, rank, seen)
-        x, w, positions = x.to(dev), w.to(dev), positions.to(dev)
-        y, w = x[:, 1:].reshape(-1), w[:, 1:].reshape(-1)
-        wanted = w.nonzero().squeeze(1)
-        with torch.autocast(dev.type, torch.bfloat16):
-            logits = model(x[:, :-1], positions=positions, wanted=wanted)
-        ce, w = F.cross_entropy(logits.float(), y[wanted], reduction="none"), w[wanted]
-        ((ce * w).sum() / w.sum()).backward()
+        x, w, positions = (v.to(dev) for v in rows(sp, a, step, rank, seen))
+        ce, is_answer = backward(model, x, w, positions, dev)
         grads[rank].copy_(torch.cat([p.grad.flatten() for p in model.parameters()]))
-        for p in model.parameters():
-            p.grad = None
+        model.zero_grad(set_to_none=True)
         shared[3 + rank] = x.shape[0] * (x.shape[1] - 1)
         shared[3 + a.workers + rank] = len(stop)
         barrier.wait()
         grad = grads.mean(0) if a.workers > 1 else grads[0]
         grad *= min(1, 1 / (grad.norm().item() + 1e-6))
-        keep = min(a.average, (step + 1) / (step + 10))
-        optimiser.step(grad, learning_rate(a, seen), step, keep)
-        stopping = shared[3 + a.workers:3 + 2 * a.workers].sum() > 0
+        optimiser.step(grad, learning_rate(a, seen), step, min(a.average, (step + 1) / (step + 10)))
+        stopping = shared[3 + a.workers:].sum().item() > 0
         seen += float(shared[3:3 + a.workers].sum())
-        barrier.wait()
-        is_answer = w == curriculum.ANSWER
-        answers, rest, count = answers + ce[is_answer].mean().item(), rest + ce[~is_answer].mean().item(), count + 1
         step, spent = step + 1, spent + time.time() - t
+        shared[2] = spent
+        barrier.wait()
+        spent = float(shared[2])                            # all agree on what time it is
+        if rank == 0:
+            log.add(x.shape[1] - 1, ce, is_answer)
         if rank == 0 and step % a.every == 0:
-            now = time.time()
-            print(f"{time.strftime('%H:%M:%S')} step {step} {seen / 1e6:.2f}M tokens {spent / 60:.1f} min lr {learning_rate(a, seen):.5f} "
-                  f"answers {answers / count:.3f} rest {rest / count:.3f} {(seen - begun) / (now - mark):.0f} tokens/s, "
-                  f"{100 * (time.process_time() - busy) / (now - mark):.0f}% of a core", flush=True)
-            answers, rest, count, mark, begun, busy = 0.0, 0.0, 0, now, seen, time.process_time()
+            log.line(step, seen, spent)
         if rank == 0 and time.time() - last_save > 150:
             last_save = time.time()
-            save()
-        if spent - last_look > a.look * 60 or step == 1:
+            save(a, model, state, step, seen, spent)
+        if spent - last_look > a.look * 60:
             barrier.wait()
-            look()
+            if rank == 0:
+                look(model, state, sp, a, dev)
             last_look = spent
-        shared[2] = spent
-        barrier.wait()                                      # so that all agree on what time it is
-        spent = float(shared[2])
-        if stopping:
-            break
-    save()
+            barrier.wait()
     if rank == 0:
+        save(a, model, state, step, seen, spent)
         print(f"stopped at step {step}, {seen / 1e6:.2f}M tokens", flush=True)
 
 
