@@ -5,7 +5,7 @@
 #   build/cuda-host/airo-cuda.so   by the host's compilers against tests/cuda/shim, for the tests
 #   build/cuda-host/libairo-cuda-host.a   the same as a library, for the tests of its kernels
 
-CUDA_CU   := $(sort $(wildcard kernels/cuda/*.cu))
+CUDA_CU   := $(shell ls -S kernels/cuda/*.cu 2>/dev/null) # the longest first: they take longest
 CUDA_C    := $(sort $(wildcard kernels/cuda/*.c))
 CUDA_MAP  := kernels/cuda/airo-cuda.map
 CUDA_LINK  = -shared -Wl,-z,relro,-z,now $(SANFLAGS) -Wl,--version-script=$(CUDA_MAP) -pthread

@@ -145,7 +145,11 @@ static void check_pair(const uint32_t *got, uint32_t a, uint32_t b, uint32_t c, 
     expect_half(got[7], (double)float_of_bits(a), "half_from_float", i);
 }
 
-/* Pairs of every size, subnormals and infinities among them; every fourth a float of about 1. */
+/* Zeros, subnormals, what rounds up to infinity, infinity, NaN. */
+static const uint16_t edges[16] = {0x0000, 0x8000, 0x0001, 0x83FF, 0x0400, 0x3C00, 0x3C01, 0x4C00,
+                                   0x4BFF, 0x7BFF, 0xFBFF, 0x7BFE, 0x7C00, 0xFC00, 0x7E00, 0x1400};
+
+/* Pairs of every size; every fourth a float of about 1; then all pairs of edges. */
 static void numbers_are_rounded_once(void **state)
 {
     (void)state;
@@ -155,6 +159,11 @@ static void numbers_are_rounded_once(void **state)
         a[i] = i % 4 ? next_word(&seed) : bits_of_float((float)next_word(&seed) * 0x1p-31f);
         b[i] = i % 4 ? next_word(&seed) : bits_of_float((float)next_word(&seed) * -0x1p-46f);
         c[i] = next_word(&seed);
+    }
+    for (uint32_t i = 0; i < 256; i++) {
+        a[i] = (uint32_t)edges[i / 16] << 16 | edges[i % 16];
+        b[i] = (uint32_t)edges[i % 16] << 16 | edges[i / 16];
+        c[i] = (uint32_t)edges[i * 7 % 16] << 16 | edges[i * 3 % 16];
     }
     void *da = device_copy(a, sizeof a), *db = device_copy(b, sizeof b);
     void *dc = device_copy(c, sizeof c), *dout = device_copy(NULL, sizeof got);
