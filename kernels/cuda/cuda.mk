@@ -26,7 +26,7 @@ GENCODE    := $(foreach a,$(CUDA_ARCHS),-gencode arch=$(call virtual,$a),code=sm
               $(foreach v,$(call virtual,$(lastword $(CUDA_ARCHS))),-gencode arch=$v,code=$v)
 NVCCFLAGS  ?= -O3
 CUDA_OBJ   := $(CUDA_CU:%.cu=$(BUILD)/cuda/%.cu.o) $(CUDA_C:%.c=$(BUILD)/cuda/%.o)
-CUDA_SO    := $(if $(CUDA_CU),$(BUILD)/airo-cuda.so)
+CUDA_SO    := $(if $(SANITIZE),,$(if $(CUDA_CU),$(BUILD)/airo-cuda.so))
 CUDA_LIBS   = -L$(CUDA_LIB) -Wl,-rpath,$(CUDA_LIB) -lcublas -lcudart_static -lrt -ldl
 
 all: $(CUDA_SO)

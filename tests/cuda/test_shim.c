@@ -86,6 +86,22 @@ static void what_was_not_waited_for_is_not_there(void **state)
     }
 }
 
+static void host_memory_is_out_of_reach(void **state)
+{
+    (void)state;
+    uint32_t values[32] = {0}, *pinned;
+    cuda_ok(cudaMallocHost((void **)&pinned, sizeof values));
+    memset(pinned, 0, sizeof values);
+    cuda_ok(run_step(pinned, 32, 0, 0));
+    cuda_ok(cudaDeviceSynchronize());
+    assert_int_equal(pinned[31], 1);
+    cuda_ok(cudaFreeHost(pinned));
+    cuda_ok(run_step(values, 32, 0, 0));
+    assert_int_equal(cudaDeviceSynchronize(), cudaErrorIllegalAddress);
+    assert_non_null(strstr(shim_last_report(), "host memory"));
+    assert_int_equal(values[31], 0);
+}
+
 /* Two dependent steps of which the second reads before it waits: it sees what was before the first.
  */
 static void an_early_read_is_old(void **state)
@@ -319,6 +335,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(faults_are_found_and_named, fresh_device),
         cmocka_unit_test_setup(what_was_not_waited_for_is_not_there, fresh_device),
+        cmocka_unit_test_setup(host_memory_is_out_of_reach, fresh_device),
         cmocka_unit_test_setup(an_early_read_is_old, fresh_device),
         cmocka_unit_test_setup(launches_have_limits, fresh_device),
         cmocka_unit_test_setup(blocks_may_run_in_any_order, fresh_device),

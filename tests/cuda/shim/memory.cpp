@@ -3,6 +3,8 @@
 
 #include <map>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "shim.h"
 
@@ -32,6 +34,21 @@ static int place_of(const void *pointer, size_t bytes)
     if (address >= found->first + found->second.bytes)
         return OUTSIDE;
     return address + bytes <= found->first + found->second.bytes ? found->second.device : -3;
+}
+
+bool memory_is_stray(uintptr_t address)
+{
+    unsigned char resident;
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    if (address < (uintptr_t)1 << 32 || place_of((const void *)address, 0) != OUTSIDE)
+        return false;
+    auto after = allocations().upper_bound(address);
+    if (after != allocations().begin()) { /* one past the end of an allocation is no fault */
+        auto before = std::prev(after);
+        if (address == before->first + before->second.bytes)
+            return false;
+    }
+    return mincore((void *)(address / page * page), 1, &resident) == 0;
 }
 
 void memory_drop(int device)

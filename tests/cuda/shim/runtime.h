@@ -88,6 +88,8 @@ struct CUstream_st *stream_or_default(struct CUstream_st *stream);
 bool device_capturing(int device);
 void device_drop_streams(int device);
 
+/* Whether it is the address of host memory that a device could not reach. */
+bool memory_is_stray(uintptr_t address);
 void memory_drop(int device); /* forgets all of a device's allocations */
 
 #endif

@@ -59,19 +59,39 @@ size_t shim_launches(void)
 
 /* --- running ---------------------------------------------------------------------------------- */
 
+static cudaError_t give_report(cudaError_t status, const std::string &report)
+{
+    last_report = report;
+    if (!quiet)
+        fprintf(stderr, "shim: %s\n", report.c_str());
+    return status;
+}
+
+static cudaError_t check_arguments(const struct shim_grid *grid)
+{
+    for (uintptr_t word : grid->arguments)
+        if (memory_is_stray(word)) {
+            char text[96];
+            snprintf(text, sizeof text, ": an argument holds %p, which is host memory",
+                     (void *)word);
+            return give_report(cudaErrorIllegalAddress, "kernel " + block_kernel_name(grid) + text);
+        }
+    return cudaSuccess;
+}
+
 static cudaError_t run_grid(struct operation *operation)
 {
     std::string report;
     struct block *early = operation->early;
     operation->early = NULL;
     grids++;
-    cudaError_t status = block_run_grid(operation->grid.get(), early, &report);
-    if (status != cudaSuccess) {
-        last_report = report;
-        if (!quiet)
-            fprintf(stderr, "shim: %s\n", report.c_str());
-    }
-    return status;
+    cudaError_t status = check_arguments(operation->grid.get());
+    if (status != cudaSuccess && early)
+        block_abandon(early);
+    if (status != cudaSuccess)
+        return status;
+    status = block_run_grid(operation->grid.get(), early, &report);
+    return status == cudaSuccess ? status : give_report(status, report);
 }
 
 /* The dependent grids that follow the first operation in an unbroken row begin. */

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <tuple>
 #include <type_traits>
+#include <vector>
 
 #define __global__
 #define __device__
@@ -117,8 +118,20 @@ struct shim_grid {
     size_t shared;
     bool dependent;
     std::function<void()> thread; /* what one thread runs */
+    std::vector<uintptr_t>
+        arguments; /* their aligned words: a host address among them is a fault */
 };
 cudaError_t shim_enqueue(const struct shim_grid &grid, cudaStream_t stream);
+
+template <typename T>
+static inline void shim_words(std::vector<uintptr_t> *words, const T &argument)
+{
+    for (size_t at = 0; at + sizeof(uintptr_t) <= sizeof argument; at += sizeof(uintptr_t)) {
+        uintptr_t word;
+        memcpy(&word, (const char *)&argument + at, sizeof word);
+        words->push_back(word);
+    }
+}
 
 template <typename... Parameters, typename... Arguments>
 static inline cudaError_t shim_launch(const char *call, void (*kernel)(Parameters...), dim3 grid,
@@ -126,8 +139,10 @@ static inline cudaError_t shim_launch(const char *call, void (*kernel)(Parameter
                                       bool dependent, Arguments... arguments)
 {
     std::tuple<std::decay_t<Parameters>...> values(static_cast<Parameters>(arguments)...);
-    return shim_enqueue({call, grid, block, shared, dependent, [=] { std::apply(kernel, values); }},
-                        stream);
+    std::vector<uintptr_t> words;
+    std::apply([&](const auto &...value) { (shim_words(&words, value), ...); }, values);
+    return shim_enqueue(
+        {call, grid, block, shared, dependent, [=] { std::apply(kernel, values); }, words}, stream);
 }
 
 #endif
