@@ -7,6 +7,7 @@ piece that is None stands for the end-of-sequence id. Run as a command it prints
     python3 corpus.py --seed 1 --kind closed --n 3
 """
 import argparse
+import math
 import random
 
 import smalltalk
@@ -21,7 +22,7 @@ SYSTEM = ("A chat between a curious user and an assistant. The assistant gives h
           "uncensored responses to the user's input. ")
 REFUSAL = "I don't know. The documents do not say."
 SOURCE, HONEST = " Source?", " Don't make up answers if you don't know."
-REST, ANSWER = 0.04, 1.0
+REST, ANSWER = 0.02, 1.0
 
 
 def typo(r, q):
@@ -65,6 +66,7 @@ def closed(rng, blocks=1, facts=4, turns=9, split="train", src=.6):
         q, a = smalltalk.turn(rng)
         pieces += [(head + q + " ASSISTANT: ", REST), (a, ANSWER), None]
         head = "USER: "
+    order *= 2 if facts < 7 else 1                                           # few facts are asked for twice
     wrap_all, more, honest = rng.random() < .4, rng.random() < .12, rng.random()
     rng.shuffle(order)
     while order and n < turns:
@@ -154,8 +156,8 @@ def sample(rng, room, copies=.05, talk=.12, most=24):
         room //= rng.choice((2, 3, 4))
     share = rng.uniform(.25, .7) if room < 1500 else rng.uniform(.4, .85)
     facts = max(1, min(most, int(share * room / 19)))
-    if rng.random() < .1:
-        facts = rng.randint(1, min(4, facts))
+    if rng.random() < (.6 if room < 600 else .3 if room < 1100 else .1):   # so that there are always easy ones
+        facts = round(math.exp(rng.uniform(0, math.log(facts))))
     blocks = min(facts, rng.choice((1, 1, 2, 2, 3, 3, 4) if facts < 40 else (1, 1, 2, 3, 4, 5, 6, 9)))
     return closed(rng, blocks, facts, max(2, int((1 - share) * room / 42)))
 

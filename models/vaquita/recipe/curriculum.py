@@ -14,17 +14,19 @@ from corpus import ANSWER, REST
 BOS, EOS = 1, 2
 SAMPLED = .10                # of what is not an answer, so many tokens are predicted; they weigh more for it
 SPAN = 16384
+FOUND = 4.0                  # the weight of an answer's first two tokens, in which it shows whether it was found
 
 # up to so many million tokens: the shares of copying exercises and of talk, and the most facts a conversation has
-KINDS = [(2.6, .7, .04, 3), (3.6, .35, .05, 4), (5.0, .2, .06, 8), (8.0, .1, .08, 24), (14.0, .06, .1, 90), (1e9, .04, .12, 999)]
+KINDS = [(2.6, .7, .04, 3), (3.6, .35, .05, 4), (7.4, .2, .06, 8), (10.0, .1, .06, 8), (12.0, .08, .07, 16), (16.0, .06, .08, 60),
+         (1e9, .04, .1, 999)]
 
 # up to so many million tokens: {row length: share of the steps}
 LENGTHS = [
     (3.0, {384: 1}),
-    (5.0, {512: 1}),
-    (8.0, {512: .5, 1024: .5}),
-    (14.0, {512: .35, 1024: .4, 2048: .25}),
-    (25.0, {512: .2, 1024: .3, 2048: .35, 4096: .15}),
+    (10.0, {512: 1}),
+    (13.0, {512: .6, 1024: .4}),
+    (18.0, {512: .35, 1024: .4, 2048: .25}),
+    (28.0, {512: .2, 1024: .3, 2048: .35, 4096: .15}),
     (45.0, {512: .15, 1024: .25, 2048: .3, 4096: .27, 8192: .03}),
     (1e9, {512: .15, 1024: .2, 2048: .25, 4096: .3, 8192: .08, 16384: .02}),
 ]
@@ -44,7 +46,7 @@ def encode(sp, pieces):
         else:
             new = sp.encode(p[0])
             ids += new
-            weights += [p[1]] * len(new)
+            weights += [p[1] * FOUND] * min(2, len(new)) + [p[1]] * (len(new) - 2) if p[1] == ANSWER else [p[1]] * len(new)
     return ids, weights
 
 
@@ -77,7 +79,7 @@ def batch(sp, rng, seen, budget, step):
             w += v
         share = REST / SAMPLED
         ids.append(x[:length + 1])
-        weights.append([v if v == ANSWER else share if v and rng.random() < SAMPLED else 0.0 for v in w[:length + 1]])
+        weights.append([v if v >= ANSWER else share if v and rng.random() < SAMPLED else 0.0 for v in w[:length + 1]])
         places.append(positions(rng, length, seen))
     return torch.tensor(ids), torch.tensor(weights), torch.tensor(places)
 
