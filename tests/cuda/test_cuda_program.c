@@ -56,29 +56,6 @@ static void expect_part(const struct strbuf *out, const char *part)
         fail_msg("no \"%s\" in: %s", part, strbuf_text(out));
 }
 
-static void answers_are_those_of_the_cpu(void **state)
-{
-    (void)state;
-    static const char question[] =
-        " ask -m vaquita --context 512 --kv-disk 0 --kv-type f16 -n 10 --temperature 0 "
-        "-d README.md --passages --passage-tokens 60 'What is airo?' 2>/dev/null";
-    struct strbuf cpu = {0}, gpu = {0};
-    char *plugin = shim_plugin(), *on_cpu = xasprintf("%s --device cpu", question);
-    char *on_gpu = xasprintf("%s --device cuda", question);
-    assert_int_equal(airo(&cpu, "", on_cpu), 0);
-    assert_int_equal(airo(&gpu, plugin, on_gpu), 0);
-    assert_true(cpu.length > 3);
-    assert_string_equal(strbuf_text(&cpu), strbuf_text(&gpu));
-    assert_int_equal(airo(&gpu, plugin, "info vaquita --device cuda"), 0);
-    expect_part(&gpu, "Host shim, CUDA");
-    expect_part(&gpu, "fits here");
-    free(plugin);
-    free(on_cpu);
-    free(on_gpu);
-    strbuf_free(&cpu);
-    strbuf_free(&gpu);
-}
-
 /* A file in the test's directory. */
 static char *make_file(const char *name, const char *text)
 {
@@ -88,6 +65,34 @@ static char *make_file(const char *name, const char *text)
     fputs(text, file);
     fclose(file);
     return path;
+}
+
+static void answers_are_those_of_the_cpu(void **state)
+{
+    (void)state;
+    static const char format[] =
+        " ask -m vaquita --context 512 --kv-disk 0 --kv-type f16 -n 10 --temperature 0 "
+        "-d %s 'What is the boat called?' 2>/dev/null --device %s";
+    struct strbuf cpu = {0}, gpu = {0};
+    char *document = make_file("keeper.txt", "The lighthouse keeper is named Orla Finch.\n"
+                                             "She has a boat called the Heron.\n"
+                                             "It was bought in 1987 and painted green.\n");
+    char *plugin = shim_plugin(), *on_cpu = xasprintf(format, document, "cpu");
+    char *on_gpu = xasprintf(format, document, "cuda");
+    assert_int_equal(airo(&cpu, "", on_cpu), 0);
+    assert_int_equal(airo(&gpu, plugin, on_gpu), 0);
+    assert_true(cpu.length > 3);
+    assert_string_equal(strbuf_text(&cpu), strbuf_text(&gpu));
+    unlink(document);
+    free(document);
+    assert_int_equal(airo(&gpu, plugin, "info vaquita --device cuda"), 0);
+    expect_part(&gpu, "Host shim, CUDA");
+    expect_part(&gpu, "fits here");
+    free(plugin);
+    free(on_cpu);
+    free(on_gpu);
+    strbuf_free(&cpu);
+    strbuf_free(&gpu);
 }
 
 /* A shared object from one line of C. */
@@ -179,6 +184,7 @@ static void a_lost_device_costs_one_reply(void **state)
     }
     assert_non_null(at);
     assert_null(strstr(at + 1, "backend: Host shim")); /* once */
+    expect_part(&out, "the reply was cut at 3 tokens");
     free(text);
     free(plugin);
     strbuf_free(&out);
