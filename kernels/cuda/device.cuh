@@ -345,8 +345,10 @@ DEVICE uint32_t atomic_add(uint32_t *p, uint32_t v)
 #ifdef __CUDACC__
     return atomicAdd(p, v);
 #else
+    shim_offer_turn();
     uint32_t old = *p;
     *p += v;
+    shim_offer_turn();
     return old;
 #endif
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "fibre.h"
+#include "order.h"
 
 #define MAX_THREADS      1024
 #define MAX_SHARED_BYTES (227 * 1024)
@@ -41,7 +42,7 @@ struct thread {
 };
 
 struct warp {
-    uint32_t lanes, runnable; /* bits */
+    uint32_t lanes;
     uint32_t arrived, returned;
     uint32_t turn;
     const char *operation;
@@ -54,7 +55,11 @@ struct block {
     std::vector<std::unique_ptr<struct thread>> threads;
     std::vector<std::unique_ptr<struct warp>> warps;
     uint32_t count, returned, in_block;
-    bool early; /* grid_wait parks */
+    uint32_t runnable[MAX_THREADS / 32]; /* bits of each warp's lanes */
+    uint64_t index;                      /* of the grid's blocks */
+    struct order order;
+    bool shares; /* the device with other blocks: offers them its turn */
+    bool early;  /* grid_wait parks */
     bool waited;
     char *region; /* shared memory ends where a page begins that nobody may touch */
     unsigned char *shared;
@@ -128,15 +133,20 @@ static struct warp *warp_of(const struct thread *thread)
     return thread->block->warps[thread->place.thread.x / 32].get();
 }
 
-/* The next runnable thread: in the same warp from the next lane on, then in the warps after it. */
-static struct thread *next_thread(const struct block *block, uint32_t after)
+/* The next runnable thread: in the same warp from the next lane on, then in the warps after it; or
+ * in the drawn order. */
+static struct thread *next_thread(struct block *block, uint32_t after)
 {
+    if (order_drawn()) {
+        int next = order_next(&block->order, block->runnable);
+        return next < 0 ? NULL : block->threads[(size_t)next].get();
+    }
     uint32_t warps = (uint32_t)block->warps.size(), first = after / 32, lane = after % 32;
-    uint32_t later = lane == 31 ? 0 : block->warps[first]->runnable & ~0u << (lane + 1);
+    uint32_t later = lane == 31 ? 0 : block->runnable[first] & ~0u << (lane + 1);
     if (later)
         return block->threads[first * 32 + (uint32_t)__builtin_ctz(later)].get();
     for (uint32_t i = 0; i <= warps; i++) {
-        uint32_t w = (first + i) % warps, runnable = block->warps[w]->runnable;
+        uint32_t w = (first + i) % warps, runnable = block->runnable[w];
         if (runnable)
             return block->threads[w * 32 + (uint32_t)__builtin_ctz(runnable)].get();
     }
@@ -150,25 +160,39 @@ static void resume(struct fibre *from, struct thread *thread)
     fibre_switch(from, &thread->fibre);
 }
 
+/* To the next thread, perhaps the same; sometimes, where blocks share the device, to another's. */
+static void pass_on(struct thread *self)
+{
+    struct block *block = self->block;
+    bool leave = block->shares && order_below(8) == 0;
+    struct thread *next = leave ? NULL : next_thread(block, self->place.thread.x);
+    if (!next)
+        fibre_switch(&self->fibre, &block->runner);
+    else if (next != self)
+        resume(&self->fibre, next);
+}
+
 static void wait_as(enum thread_state state, const char *operation)
 {
     struct thread *self = current;
-    struct block *block = self->block;
     self->state = state;
     self->operation = operation;
-    warp_of(self)->runnable &= ~(1u << self->place.thread.x % 32);
-    struct thread *next = next_thread(block, self->place.thread.x);
-    if (next)
-        resume(&self->fibre, next);
-    else
-        fibre_switch(&self->fibre, &block->runner);
+    self->block->runnable[self->place.thread.x / 32] &= ~(1u << self->place.thread.x % 32);
+    pass_on(self);
 }
 
 static void make_runnable(struct thread *thread)
 {
     thread->state = RUNNING;
     thread->operation = NULL;
-    warp_of(thread)->runnable |= 1u << thread->place.thread.x % 32;
+    thread->block->runnable[thread->place.thread.x / 32] |= 1u << thread->place.thread.x % 32;
+}
+
+/* Where the order is drawn, whoever is next may go on before the running thread does. */
+void shim_offer_turn(void)
+{
+    if (order_drawn())
+        pass_on(current);
 }
 
 /* --- meeting ---------------------------------------------------------------------------------- */
@@ -203,6 +227,7 @@ const void *shim_meet(const char *operation, const void *value, size_t bytes,
         warp->turn++;
         for (uint32_t lane = 0; lane < 32; lane++)
             make_runnable(self->block->threads[first + lane].get());
+        shim_offer_turn();
     } else {
         wait_as(IN_WARP, operation);
     }
@@ -223,6 +248,7 @@ void shim_block_sync(void)
     for (auto &thread : block->threads)
         if (thread->state == IN_BLOCK)
             make_runnable(thread.get());
+    shim_offer_turn();
 }
 
 void shim_grid_wait(void)
@@ -231,6 +257,8 @@ void shim_grid_wait(void)
     block->waited = true;
     if (block->early)
         wait_as(IN_GRID, "grid_wait");
+    else
+        shim_offer_turn();
 }
 
 /* --- memory ----------------------------------------------------------------------------------- */
@@ -263,6 +291,7 @@ void shim_copy16(void *shared, const void *global, bool valid)
         fault(cudaErrorIllegalAddress, "copied to %p, which is not shared memory", shared);
     if (poison_wanted())
         memset(shared, 0xFF, 16);
+    shim_offer_turn();
     current->copies.push_back({shared, valid ? global : NULL, current->group});
 }
 
@@ -284,6 +313,7 @@ void shim_copy_wait(unsigned groups)
             memset(copy.shared, 0, 16);
     }
     self->copies.resize(kept);
+    shim_offer_turn();
 }
 
 /* --- a block ---------------------------------------------------------------------------------- */
@@ -394,6 +424,8 @@ static void block_begin(struct block *block, const struct shim_grid *grid, uint6
     dim3 place((unsigned)(index % grid->grid.x), (unsigned)(index / grid->grid.x % grid->grid.y),
                (unsigned)(index / grid->grid.x / grid->grid.y));
     block->grid = grid;
+    block->index = index;
+    block->shares = false;
     block->shared = (unsigned char *)block->region + bytes - (grid->shared + 15) / 16 * 16;
     block->returned = block->in_block = 0;
     block->fault = cudaSuccess;
@@ -401,8 +433,11 @@ static void block_begin(struct block *block, const struct shim_grid *grid, uint6
     for (uint32_t w = 0; w < block->warps.size(); w++) {
         struct warp *warp = block->warps[w].get();
         warp->lanes = block->count - w * 32 < 32 ? block->count - w * 32 : 32;
-        warp->runnable = warp->arrived = warp->returned = 0;
+        warp->arrived = warp->returned = 0;
+        block->runnable[w] = 0;
     }
+    if (order_drawn())
+        order_begin(&block->order, (uint32_t)block->warps.size());
     for (uint32_t i = 0; i < block->count; i++) {
         struct thread *thread = block->threads[i].get();
         thread->place = {dim3(i, 0, 0), place, grid->block, grid->grid};
@@ -431,14 +466,19 @@ static void report_stuck(struct block *block)
     block_fault(block, cudaErrorLaunchFailure, text);
 }
 
-/* Until all threads have returned, wait in grid_wait, or one has failed. */
-static void block_run(struct block *block)
+/* Until all threads have returned, wait in grid_wait, or one has failed: false. Or until they offer
+ * other blocks their turn: true. */
+static bool block_run(struct block *block)
 {
     struct thread *next = next_thread(block, block->count - 1);
     if (next)
         resume(&block->runner, next);
+    for (uint32_t w = 0; block->fault == cudaSuccess && w < block->warps.size(); w++)
+        if (block->runnable[w])
+            return true;
     if (block->fault == cudaSuccess && block->returned < block->count && !block->early)
         report_stuck(block);
+    return false;
 }
 
 static void static_shared_keep(struct block *block)
@@ -446,11 +486,23 @@ static void static_shared_keep(struct block *block)
     block->static_shared.assign(__start_airo_shared, __stop_airo_shared);
 }
 
+static uint64_t grid_blocks(const struct shim_grid *grid)
+{
+    return (uint64_t)grid->grid.x * grid->grid.y * grid->grid.z;
+}
+
+static void static_shared_put(const struct block *block)
+{
+    if (!block->static_shared.empty())
+        memcpy(__start_airo_shared, block->static_shared.data(), block->static_shared.size());
+}
+
 struct block *block_start_early(const struct shim_grid *grid)
 {
     struct block *block = pool_take(grid->block.x);
     std::vector<char> before(__start_airo_shared, __stop_airo_shared);
-    block_begin(block, grid, 0);
+    uint64_t blocks = grid_blocks(grid);
+    block_begin(block, grid, order_read() ? order_below((uint32_t)blocks) : 0);
     block->early = true;
     block_run(block);
     static_shared_keep(block);
@@ -464,16 +516,13 @@ void block_abandon(struct block *early)
     block_destroy(early);
 }
 
-static void block_go_on(struct block *block)
+/* The grid before has finished. */
+static void block_release(struct block *block)
 {
     block->early = false;
-    if (!block->static_shared.empty())
-        memcpy(__start_airo_shared, block->static_shared.data(), block->static_shared.size());
     for (auto &thread : block->threads)
-        if (thread->state == IN_GRID)
+        if (thread->state == IN_GRID && block->fault == cudaSuccess)
             make_runnable(thread.get());
-    if (block->fault == cudaSuccess)
-        block_run(block);
 }
 
 /* --- a grid ----------------------------------------------------------------------------------- */
@@ -490,25 +539,109 @@ cudaError_t block_check_launch(const struct shim_grid *grid)
     return cudaSuccess;
 }
 
+/* One block after the other. */
+static struct block *run_block(const struct shim_grid *grid, struct block *early, uint64_t index)
+{
+    struct block *block = early ? early : pool_take(grid->block.x);
+    if (early) {
+        block_release(block);
+        static_shared_put(block);
+    } else {
+        block_begin(block, grid, index);
+    }
+    if (block->fault == cudaSuccess)
+        block_run(block);
+    return block;
+}
+
+static cudaError_t block_end(struct block *block, bool *waited, std::string *report)
+{
+    cudaError_t status = block->fault;
+    *waited |= block->waited;
+    if (status != cudaSuccess)
+        *report = block->report;
+    pool_give(block);
+    return status;
+}
+
+static cudaError_t run_in_row(const struct shim_grid *grid, struct block *early, bool *waited,
+                              std::string *report)
+{
+    uint64_t blocks = grid_blocks(grid);
+    bool reverse = reverse_wanted() && !early;
+    cudaError_t status = cudaSuccess;
+    for (uint64_t i = 0; i < blocks && status == cudaSuccess; i++)
+        status = block_end(run_block(grid, i == 0 ? early : NULL, reverse ? blocks - 1 - i : i),
+                           waited, report);
+    return status;
+}
+
+/* --- blocks side by side ---------------------------------------------------------------------- */
+
+#define RESIDENTS 6 /* at most */
+
+/* All blocks but the early one, in a drawn order. */
+static std::vector<uint64_t> drawn_blocks(const struct shim_grid *grid, const struct block *early)
+{
+    std::vector<uint64_t> all;
+    for (uint64_t i = 0; i < grid_blocks(grid); i++)
+        if (!early || early->index != i)
+            all.push_back(i);
+    for (size_t i = all.size(); i > 1; i--)
+        std::swap(all[i - 1], all[order_below((uint32_t)i)]);
+    return all;
+}
+
+/* Lets a block run for a while with its own static variables. */
+static bool take_turn(struct block *block)
+{
+    static_shared_put(block);
+    bool more = block->fault == cudaSuccess && block_run(block);
+    static_shared_keep(block);
+    return more;
+}
+
+static struct block *begin_resident(const struct shim_grid *grid, uint64_t index)
+{
+    struct block *block = pool_take(grid->block.x);
+    block_begin(block, grid, index);
+    block->shares = true;
+    static_shared_keep(block);
+    return block;
+}
+
+/* Several blocks at a time, each for a while. */
+static cudaError_t run_drawn(const struct shim_grid *grid, struct block *early, bool *waited,
+                             std::string *report)
+{
+    std::vector<uint64_t> waiting = drawn_blocks(grid, early);
+    std::vector<struct block *> resident;
+    size_t most = 1 + order_below(RESIDENTS);
+    cudaError_t status = cudaSuccess;
+    if (early) {
+        block_release(early);
+        early->shares = true;
+        resident.push_back(early);
+    }
+    while (status == cudaSuccess && resident.size() + waiting.size() > 0) {
+        for (; resident.size() < most && !waiting.empty(); waiting.pop_back())
+            resident.push_back(begin_resident(grid, waiting.back()));
+        size_t i = order_below((uint32_t)resident.size());
+        if (take_turn(resident[i]))
+            continue;
+        status = block_end(resident[i], waited, report);
+        resident.erase(resident.begin() + (ptrdiff_t)i);
+    }
+    for (struct block *block : resident)
+        block_destroy(block);
+    return status;
+}
+
 cudaError_t block_run_grid(const struct shim_grid *grid, struct block *early, std::string *report)
 {
-    uint64_t blocks = (uint64_t)grid->grid.x * grid->grid.y * grid->grid.z;
-    bool waited = false, reverse = reverse_wanted();
-    cudaError_t status = cudaSuccess;
-    for (uint64_t i = 0; i < blocks && status == cudaSuccess; i++) {
-        bool begun = i == 0 && early;
-        struct block *block = begun ? early : pool_take(grid->block.x);
-        if (begun) {
-            block_go_on(block);
-        } else {
-            block_begin(block, grid, reverse && !early ? blocks - 1 - i : i);
-            block_run(block);
-        }
-        waited |= block->waited;
-        status = block->fault;
-        *report = block->report;
-        pool_give(block);
-    }
+    bool waited = false;
+    cudaError_t status = order_read() ? run_drawn(grid, early, &waited, report)
+                                      : run_in_row(grid, early, &waited, report);
     if (status == cudaSuccess && grid->dependent && !waited) {
         status = cudaErrorLaunchFailure;
         *report =

@@ -14,6 +14,8 @@
  *                             and everything after it fails when it runs, until cudaDeviceReset
  *   AIRO_SHIM_POISON=0        no NaN patterns in fresh memory
  *   AIRO_SHIM_REVERSE=1       a grid's blocks run last to first
+ *   AIRO_SHIM_ORDER=seed      threads take turns in a drawn order and so do blocks, several of which
+ *                             are begun at a time (order.h)
  */
 #ifndef AIRO_SHIM_RUNTIME_H
 #define AIRO_SHIM_RUNTIME_H

@@ -88,6 +88,7 @@ void shim_block_sync(void);
 const void *shim_meet(const char *operation, const void *value, size_t bytes,
                       shim_warp_function function);
 void shim_grid_wait(void);
+void shim_offer_turn(void); /* others may go on before the running thread does */
 /* The pointer; one that is not a multiple of 16 ends the launch with cudaErrorMisalignedAddress. */
 const void *shim_aligned16(const void *pointer, const char *operation);
 void shim_copy16(void *shared, const void *global, bool valid); /* arrives in shim_copy_wait */
