@@ -118,15 +118,19 @@ struct shim_grid {
     dim3 grid, block;
     size_t shared;
     bool dependent;
-    std::function<void()> thread; /* what one thread runs */
-    std::vector<uintptr_t>
-        arguments; /* their aligned words: a host address among them is a fault */
+    std::function<void()> thread;     /* what one thread runs */
+    std::vector<uintptr_t> arguments; /* a host address among them is a fault */
 };
+bool shim_strict(void); /* AIRO_SHIM_STRICT=1 */
 cudaError_t shim_enqueue(const struct shim_grid &grid, cudaStream_t stream);
 
+/* Of a pointer itself; of a struct all aligned words, padding among them, and only on request: what
+ * stood in the padding before may look like an address. */
 template <typename T>
 static inline void shim_words(std::vector<uintptr_t> *words, const T &argument)
 {
+    if (!std::is_pointer<T>::value && !shim_strict())
+        return;
     for (size_t at = 0; at + sizeof(uintptr_t) <= sizeof argument; at += sizeof(uintptr_t)) {
         uintptr_t word;
         memcpy(&word, (const char *)&argument + at, sizeof word);
