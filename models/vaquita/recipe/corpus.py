@@ -2,7 +2,8 @@
 """Everything Vaquita is trained on, generated from a seed.
 
 A conversation is a list of (text, weight) pieces, tokenised apart in that order; weight is the loss weight, and a
-piece that is None stands for the end-of-sequence id. Run as a command it prints samples:
+piece that is None stands for the end-of-sequence id. A third element that is true says that the text is spelled as at the
+beginning of a line, without the space that otherwise comes first: so that an answer has the very tokens of its sentence. Run as a command it prints samples:
 
     python3 corpus.py --seed 1 --kind closed --n 3
 """
@@ -90,11 +91,11 @@ def closed(rng, blocks=1, facts=4, turns=9, split="train", src=.6):
             ins = f"BEGININSTRUCTION\n{ins}\nENDINSTRUCTION" + ("\n" if rng.random() < .04 else "")
         if docs:
             ins, docs = blocks_text(docs) + ins, []
-        pieces += [(head + ins + " ASSISTANT: ", REST), (a, ANSWER), None]
+        pieces += [(head + ins + " ASSISTANT: ", REST), (a, ANSWER, item.bare and not absent), None]
         head, n = "USER: ", n + 1
         if not absent and not source and "\n" not in a and rng.random() < .1:
             again = rng.choice(("Source?", "Source?", "Where does it say so?", "Which document says that?", "What is the source?", "source", "Where did you read that?"))
-            pieces += [(head + again + " ASSISTANT: ", REST), (source_text(item), ANSWER), None]
+            pieces += [(head + again + " ASSISTANT: ", REST), (source_text(item), ANSWER, True), None]
     return pieces
 
 

@@ -36,6 +36,12 @@ def draw(rng, shares):
     return rng.choices(list(shares), list(shares.values()))[0]
 
 
+def ids_of(sp, piece):
+    if len(piece) > 2 and piece[2]:
+        return sp.encode("\n" + piece[0])[2:]
+    return sp.encode(piece[0])
+
+
 def encode(sp, pieces):
     """-> ids, loss weights"""
     ids, weights = [BOS], [0.0]
@@ -44,7 +50,7 @@ def encode(sp, pieces):
             ids.append(EOS)
             weights.append(ANSWER)
         else:
-            new = sp.encode(p[0])
+            new = ids_of(sp, p)
             ids += new
             weights += [p[1] * FOUND] * min(2, len(new)) + [p[1]] * (len(new) - 2) if p[1] == ANSWER else [p[1]] * len(new)
     return ids, weights
@@ -100,9 +106,9 @@ def spans_of(sp, pieces):
         if p is None:
             ids.append(EOS)
             continue
-        new = sp.encode(p[0])
+        new = ids_of(sp, p)
         if p[1] == ANSWER:
-            cut = len(sp.encode(p[0].split("\nSource:")[0])) if not p[0].startswith("Source:") else 0
+            cut = len(ids_of(sp, (p[0].split("\nSource:")[0], *p[1:]))) if not p[0].startswith("Source:") else 0
             if cut:
                 spans.append(("r" if p[0] == corpus.REFUSAL else "a", len(ids), len(ids) + cut))
             if cut < len(new):

@@ -20,11 +20,11 @@ def words_of(text):
 
 
 class Item:
-    """A fact in its place: what the document says, word for word, and in which document."""
-    __slots__ = ("fact", "said", "doc", "number")
+    """A fact in its place: what the document says, word for word, in which document, and whether a line begins with it."""
+    __slots__ = ("fact", "said", "doc", "number", "bare")
 
     def __init__(self, fact, said, doc, number):
-        self.fact, self.said, self.doc, self.number = fact, said, doc, number
+        self.fact, self.said, self.doc, self.number, self.bare = fact, said, doc, number, False
 
 
 class Library:
@@ -136,20 +136,23 @@ def dress(w, s):
 
 
 def put_together(w, sentences):
-    r, x, title = w.r, w.r.random(), ""
+    """-> the text, and which of the sentences begin a line."""
+    r, x, title, bare = w.r, w.r.random(), "", [True] * len(sentences)
     if r.random() < .1:
         title = r.choice(("# ", "", "== ", "## ")) + r.choice((w.name(), cap(r.choice(W.NOUNS)), f"The {r.choice(W.NOUNS)} of {w.name()}")) + r.choice(("\n", "\n\n"))
     if x < .58:
         out, size = [], r.choice((0, 0, 3, 5, 8))
         for n, s in enumerate(sentences):
-            out.append(("" if not n else "\n\n" if size and n % size == 0 else " " if sentences[n - 1][-1] in ".?!" else "\n") + s)
-        return title + "".join(out)
+            gap = "" if not n else "\n\n" if size and n % size == 0 else " " if sentences[n - 1][-1] in ".?!" else "\n"
+            bare[n] = gap != " "
+            out.append(gap + s)
+        return title + "".join(out), bare
     if x < .76:
-        return title + "\n".join(sentences)
+        return title + "\n".join(sentences), bare
     if x < .88:
-        return title + "\n\n".join(sentences)
+        return title + "\n\n".join(sentences), bare
     mark = r.choice(("- ", "* ", "{}. ", "{}) ", "§{} ", "  "))
-    return title + "\n".join(mark.format(n + 1) + s for n, s in enumerate(sentences))
+    return title + "\n".join(mark.format(n + 1) + s for n, s in enumerate(sentences)), [False] * len(sentences)
 
 
 def add_documents(library, blocks, count):
@@ -170,7 +173,9 @@ def add_documents(library, blocks, count):
             said = dress(w, f.sentence) if f.sentence[-1] == "." and len(f.free) < 3 else f.sentence
             library.add(f, said, doc)
             lines.append(said)
-        doc["text"] = put_together(w, lines)
+        doc["text"], bare = put_together(w, lines)
+        for item, begins in zip(library.items[len(library.items) - len(lines):], bare):
+            item.bare = begins
         library.docs.append(doc)
         added.append(doc)
     return added
