@@ -14,9 +14,12 @@
  *   grid_wait
  *   queries           warp w rotates column w, times log2(e) / sqrt(head_dim), to halves
  *   new rows          warp w rotates, stores and appends row w, where its position is in this
- * split; its bytes are kept beside and put among the copied rows when these are there scores,
- * weights, sums of each warp's 32 positions (attend_tile.cuh) 8 warps' sums become one; warp w does
- * column w splits' sums become one in the block that finishes last (a ticket), in the same way
+ *                     split; its bytes are kept beside and put among the copied rows when these
+ *                     are there
+ *   positions         scores, weights and sums of each warp's 32 positions (attend_tile.cuh)
+ *   warps             8 warps' sums become one; warp w does column w (attend_merge.cuh)
+ *   splits            splits' sums become one in the block that finishes last (a ticket), in the
+ *                     same way
  *
  * Bytes in flight: a warp of q8 asks for 8.5 KiB, a block for 68 KiB; three blocks are on a
  * multiprocessor of the H100. Where shared memory has no room for two blocks (f16, smaller cards),
@@ -27,100 +30,11 @@
  * last position); warps and splits that a column sees nothing of are left out of its sums; and
  * which warp and split a position belongs to, and the order of the sums, follow from the position.
  */
-#include "kernels/cuda/attend_tile.cuh"
-
+#include "kernels/cuda/attend_merge.cuh"
 #include "kernels/cuda/launch.cuh"
 
 #define THREADS (32 * ATTEND_WARPS)
 #define LOG2_E  1.44269504088896340736f
-
-/* --- shared memory ---------------------------------------------------------------------------- */
-
-/* Of a block, in bytes. Each warp has its own rows; where they were its part of O stands later:
- * floats [column][dim + 4], the values of a column in the order of O's tiles. */
-template <enum kv_type type, uint32_t dim, bool one_place> struct attend_shared {
-    typedef kv_form<type, dim> form;
-    static constexpr uint32_t rows = ATTEND_KEYS * form::row_bytes;
-    static constexpr uint32_t scales = ATTEND_KEYS * form::scales * 2;
-    static constexpr uint32_t values_at = one_place ? 0 : rows;
-    static constexpr uint32_t scales_at = values_at + rows;
-    static constexpr uint32_t part_stride = dim + 4;
-    static constexpr uint32_t part = ATTEND_COLUMNS * part_stride * sizeof(float);
-    static constexpr uint32_t warp = scales_at + 2 * scales < part ? part : scales_at + 2 * scales;
-
-    static constexpr uint32_t queries_at = ATTEND_WARPS * warp;
-    static constexpr uint32_t new_at = queries_at + ATTEND_COLUMNS * (dim + 32) * 2;
-    static constexpr uint32_t new_scales_at = new_at + 2 * GPU_ATTEND_ROWS * form::row_bytes;
-    static constexpr uint32_t softmax_at = new_scales_at + 4 * GPU_ATTEND_ROWS * form::scales;
-    static constexpr uint32_t last_at = softmax_at + 8 * ATTEND_WARPS * ATTEND_COLUMNS;
-    static constexpr uint32_t bytes = last_at + 16;
-};
-
-/* The new row `row` of the run, keys (part 0) or values (1), as it is stored. */
-template <typename shape> DEVICE uint8_t *new_row(uint8_t *shared, uint32_t part, uint32_t row)
-{
-    return shared + shape::new_at + (part * GPU_ATTEND_ROWS + row) * shape::form::row_bytes;
-}
-
-template <typename shape> DEVICE uint16_t *new_scales(uint8_t *shared, uint32_t part, uint32_t row)
-{
-    return (uint16_t *)(shared + shape::new_scales_at) +
-           (part * GPU_ATTEND_ROWS + row) * shape::form::scales;
-}
-
-/* --- the block's part of the work ------------------------------------------------------------- */
-
-struct attend_scratch {
-    uint32_t *tickets; /* [blockIdx.z][blockIdx.y], zero between launches */
-    float *softmax;    /* [row of the batch][head][split] maximum and sum of weights */
-    float *sums;       /* [row of the batch][head][split][dim] in the order of O's tiles */
-};
-
-struct block_work {
-    struct gpu_run run;
-    uint32_t kv_head, group; /* group: query heads of a kv head */
-    uint32_t first, columns; /* of the run's run.count * group columns: row * group + head */
-    uint32_t split, splits;  /* of the run's */
-    uint32_t end;            /* of the split's positions that are in use, exclusive */
-};
-
-DEVICE bool find_work(struct block_work *work, const struct gpu_attend_call &call)
-{
-    work->run = call.batch.run[blockIdx.z];
-    work->group = call.heads / call.kv.kv_heads;
-    const uint32_t tiles = gridDim.y / call.kv.kv_heads, all = work->run.count * work->group;
-    work->kv_head = blockIdx.y / tiles;
-    work->first = blockIdx.y % tiles * ATTEND_COLUMNS;
-    if (work->first >= all)
-        return false;
-    work->columns = all - work->first < ATTEND_COLUMNS ? all - work->first : ATTEND_COLUMNS;
-    const uint32_t end = work->run.position + work->run.count;
-    work->splits = (end - 1) / GPU_SPLIT_TOKENS + 1;
-    if (blockIdx.x >= work->splits)
-        return false;
-    work->split = work->splits - 1 - blockIdx.x;
-    const uint32_t full = (work->split + 1) * GPU_SPLIT_TOKENS;
-    work->end = end < full ? end : full;
-    return true;
-}
-
-DEVICE uint32_t column_row(const struct block_work &work, uint32_t column)
-{
-    return (work.first + column) / work.group; /* of the run */
-}
-
-DEVICE uint32_t column_head(const struct block_work &work, uint32_t column)
-{
-    return work.kv_head * work.group + (work.first + column) % work.group;
-}
-
-/* Index in the scratch of a column's split 0. */
-DEVICE size_t column_parts(const struct gpu_attend_call &call, const struct block_work &work,
-                           uint32_t column)
-{
-    size_t row = work.run.first + column_row(work, column);
-    return (row * call.heads + column_head(work, column)) * gridDim.x;
-}
 
 /* --- copies of what earlier steps stored ------------------------------------------------------ */
 
@@ -170,7 +84,8 @@ DEVICE void copy_rows(uint8_t *rows, const struct warp_positions &at, uint32_t p
     }
 }
 
-/* All scales of 16 positions are contiguous; those after the last old one are overwritten later. */
+/* All scales of 16 positions are contiguous; zeros after the last old one's, which others append
+ * meanwhile. */
 template <enum kv_type type, uint32_t dim>
 DEVICE void copy_scales(uint8_t *scales, const struct warp_positions &at, uint32_t page_tokens)
 {
@@ -183,8 +98,10 @@ DEVICE void copy_scales(uint8_t *scales, const struct warp_positions &at, uint32
         kv_place_of<type, dim>(page_tokens, upper ? at.slot[1] : at.slot[0]);
     const uint8_t *from = upper ? at.head[1] : at.head[0];
     from += part == 0 ? place.key_scales : place.value_scales;
-    copy16_async_if(scales + 16 * lane, from + lane % pieces * 16,
-                    (upper ? at.old[1] : at.old[0]) > 0);
+    const uint32_t old = upper ? at.old[1] : at.old[0], skip = lane % pieces * 16;
+    const uint32_t bytes = (old < 16 ? old : 16) * kv_form<type, dim>::scales * 2;
+    const uint32_t left = bytes > skip ? bytes - skip : 0;
+    copy16_async_first(scales + 16 * lane, from + skip, left < 16 ? left : 16);
 }
 
 /* --- queries and new rows --------------------------------------------------------------------- */
@@ -381,182 +298,6 @@ template <typename shape> DEVICE void store_nothing(uint8_t *shared)
         row[2 * lane_index()] = -INFINITY;
         row[2 * lane_index() + 1] = 0;
     }
-}
-
-/* --- many parts become one -------------------------------------------------------------------- */
-
-/* Of one column, a lane's share of its sums: values lane + 32 i of O's order. */
-template <uint32_t dim> struct column_sum {
-    float max, sum, o[dim / 32];
-};
-
-template <uint32_t dim> DEVICE void sum_start(struct column_sum<dim> &total)
-{
-    total.max = -INFINITY;
-    total.sum = 0;
-#pragma unroll
-    for (uint32_t i = 0; i < dim / 32; i++)
-        total.o[i] = 0;
-}
-
-/* One part more; total.max is that of all parts already. Parts of nothing are left out. */
-template <uint32_t dim>
-DEVICE void sum_add(struct column_sum<dim> &total, float max, float sum, const float *o)
-{
-    if (max == -INFINITY)
-        return;
-    const float factor = exp2_fast(max - total.max);
-    total.sum += factor * sum;
-#pragma unroll
-    for (uint32_t i = 0; i < dim / 32; i++)
-        total.o[i] += factor * o[lane_index() + 32 * i];
-}
-
-/* Of the eight parts in shared memory, warp 0's first. */
-template <typename shape, uint32_t dim>
-DEVICE struct column_sum<dim> sum_warps(const uint8_t *shared, uint32_t column) {
-    const float *softmax = (const float *)(shared + shape::softmax_at) + 2 * column;
-    struct column_sum<dim> total;
-    sum_start<dim>(total);
-#pragma unroll
-    for (uint32_t w = 0; w < ATTEND_WARPS; w++)
-        total.max = fmaxf(total.max, softmax[w * 2 * ATTEND_COLUMNS]);
-#pragma unroll
-    for (uint32_t w = 0; w < ATTEND_WARPS; w++) {
-        const float *part = (const float *)(shared + w * shape::warp);
-        sum_add<dim>(total, softmax[w * 2 * ATTEND_COLUMNS], softmax[w * 2 * ATTEND_COLUMNS + 1],
-                     part + column * shape::part_stride);
-    }
-    return total;
-}
-
-/* Splits w, w + 8, ... of a column, for warp w. */
-template <uint32_t dim>
-DEVICE struct column_sum<dim> sum_splits(const struct attend_scratch &scratch, size_t parts,
-                                         uint32_t splits) {
-    const float *softmax = scratch.softmax + 2 * parts, *sums = scratch.sums + parts * dim;
-    struct column_sum<dim> total;
-    sum_start<dim>(total);
-#pragma unroll 4
-    for (uint32_t s = warp_index(); s < splits; s += ATTEND_WARPS)
-        total.max = fmaxf(total.max, softmax[2 * s]);
-#pragma unroll 4
-    for (uint32_t s = warp_index(); s < splits; s += ATTEND_WARPS)
-        sum_add<dim>(total, softmax[2 * s], softmax[2 * s + 1], sums + (size_t)s * dim);
-    return total;
-}
-
-/* --- the merge -------------------------------------------------------------------------------- */
-
-/* Splits that a column sees something of. */
-DEVICE uint32_t
-column_splits(const struct block_work &work, uint32_t column)
-{
-    return (work.run.position + column_row(work, column)) / GPU_SPLIT_TOKENS + 1;
-}
-
-/* This block's sums of warp w's column to the scratch. */
-template <uint32_t dim>
-DEVICE void store_split(const struct attend_scratch &scratch, size_t part,
-                        const struct column_sum<dim> &total)
-{
-#pragma unroll
-    for (uint32_t i = 0; i < dim / 32; i++)
-        scratch.sums[part * dim + lane_index() + 32 * i] = total.o[i];
-    if (lane_index() == 0) {
-        scratch.softmax[2 * part] = total.max;
-        scratch.softmax[2 * part + 1] = total.sum;
-    }
-}
-
-/* Whether this is the last block of its run and columns to come here; what the others wrote is then
- * seen. The ticket is zero again after the last. */
-DEVICE bool is_last(uint32_t *last, uint32_t *ticket, uint32_t blocks)
-{
-    block_sync();
-    if (threadIdx.x == 0) {
-        fence();
-        *last = atomic_add(ticket, 1) == blocks - 1;
-        if (*last)
-            *ticket = 0;
-        fence();
-    }
-    block_sync();
-    return *last != 0;
-}
-
-/* Warp w's column from all splits. Everything is computed as if the splits were the warps' parts.
- */
-template <typename shape, uint32_t dim>
-DEVICE struct column_sum<dim> merge_splits(uint8_t *shared, const struct gpu_attend_call &call,
-                                           const struct attend_scratch &scratch,
-                                           const struct block_work &work) {
-    const uint32_t warp = warp_index();
-    float *softmax = (float *)(shared + shape::softmax_at) + warp * 2 * ATTEND_COLUMNS;
-    float *part = (float *)(shared + warp * shape::warp);
-    for (uint32_t column = 0; column < work.columns; column++) {
-        const struct column_sum<dim> total =
-            sum_splits<dim>(scratch, column_parts(call, work, column), column_splits(work, column));
-#pragma unroll
-        for (uint32_t i = 0; i < dim / 32; i++)
-            part[column * shape::part_stride + lane_index() + 32 * i] = total.o[i];
-        if (lane_index() == 0) {
-            softmax[2 * column] = total.max;
-            softmax[2 * column + 1] = total.sum;
-        }
-    }
-    block_sync();
-    struct column_sum<dim> total;
-    sum_start<dim>(total);
-    if (warp < work.columns)
-        total = sum_warps<shape, dim>(shared, warp);
-    return total;
-}
-
-/* Warp w's column to its row of a. `ordered` is dim floats in shared memory for this warp alone. */
-template <enum kv_type type, uint32_t dim>
-DEVICE void store_result(float *ordered, const struct gpu_attend_call &call,
-                         const struct block_work &work, const struct column_sum<dim> &total)
-{
-    const uint32_t column = warp_index(), lane = lane_index();
-    const float inverse = 1.0f / total.sum;
-    warp_sync(); /* what stood in `ordered` has been read */
-#pragma unroll
-    for (uint32_t i = 0; i < dim / 32; i++)
-        ordered[attend_dimension<type, dim>(2 * i + lane / 16, lane % 16)] = total.o[i] * inverse;
-    warp_sync();
-    float x[dim / 32];
-    kv_load<dim>(x, ordered);
-    if (type == KV_Q4)
-        kv_rotate<dim>(x);
-    uint16_t *a = call.a + (work.run.first + column_row(work, column)) * call.a_stride;
-#pragma unroll
-    for (uint32_t j = 0; j < dim / 32; j++) {
-        const uint32_t at = column_head(work, column) * dim + lane + 32 * j;
-        a[call.a_index != NULL ? (uint32_t)call.a_index[at] : at] = half_from_float(x[j]);
-    }
-}
-
-/* Of all warps' parts in shared memory to a, over the other splits' blocks if there are any. */
-template <enum kv_type type, uint32_t dim, typename shape>
-DEVICE void finish_columns(uint8_t *shared, const struct gpu_attend_call &call,
-                           const struct attend_scratch &scratch, const struct block_work &work)
-{
-    const uint32_t column = warp_index();
-    struct column_sum<dim> total;
-    sum_start<dim>(total);
-    if (column < work.columns)
-        total = sum_warps<shape, dim>(shared, column);
-    if (work.splits > 1) {
-        if (column < work.columns && work.split < column_splits(work, column))
-            store_split<dim>(scratch, column_parts(call, work, column) + work.split, total);
-        if (!is_last((uint32_t *)(shared + shape::last_at),
-                     scratch.tickets + blockIdx.z * gridDim.y + blockIdx.y, work.splits))
-            return;
-        total = merge_splits<shape, dim>(shared, call, scratch, work);
-    }
-    if (column < work.columns)
-        store_result<type, dim>((float *)shared + column * shape::part_stride, call, work, total);
 }
 
 /* --- the kernel ------------------------------------------------------------------------------- */

@@ -219,9 +219,9 @@ static __device__ __forceinline__ void choose(best_room &room, const own_keys &o
 /* Whether this block is the last of its row; what the others left is then seen. */
 static __device__ bool last_of_row(best_room &room, uint32_t *ticket, uint32_t segments)
 {
-    fence();
     block_sync();
     if (threadIdx.x == 0) {
+        fence();
         room.last = atomic_add(ticket, 1) == segments - 1;
         if (room.last)
             *ticket = 0;

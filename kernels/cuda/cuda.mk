@@ -66,6 +66,11 @@ HOST_SO   := $(if $(filter %/backend.c,$(CUDA_C)),$(HOST)/airo-cuda.so)
 HOST_CXXFLAGS = -std=c++17 $(CFLAGS) -Wall -Wextra -Wshadow -Wno-unknown-pragmas $(WERROR) $(HARDEN) \
                 $(SANFLAGS) -fPIC -fno-gnu-unique -pthread
 
+# The thread sanitiser watches the kernels, and the shim tells it what is ordered by what.
+ifneq ($(findstring thread,$(SANITIZE)),)
+$(SHIM_SRC:%.cpp=$(HOST)/%.o): HOST_CXXFLAGS += -fno-sanitize=thread -DSHIM_RACES
+endif
+
 $(HOST)/%.cu.o: %.cu Makefile kernels/cuda/cuda.mk
 	@mkdir -p $(@D)
 	$(call SAY,CXX,$<)

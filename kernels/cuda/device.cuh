@@ -345,10 +345,9 @@ DEVICE uint32_t atomic_add(uint32_t *p, uint32_t v)
 #ifdef __CUDACC__
     return atomicAdd(p, v);
 #else
-    shim_offer_turn();
-    uint32_t old = *p;
-    *p += v;
-    shim_offer_turn();
+    shim_atomic_begin(p);
+    uint32_t old = __atomic_fetch_add(p, v, __ATOMIC_RELAXED);
+    shim_atomic_end(p);
     return old;
 #endif
 }
@@ -359,6 +358,8 @@ DEVICE void fence()
 {
 #ifdef __CUDACC__
     asm volatile("fence.acq_rel.gpu;" ::: "memory");
+#else
+    shim_fence();
 #endif
 }
 
@@ -449,20 +450,27 @@ DEVICE void copy16_async(void *shared, const void *global)
                  "l"(__cvta_generic_to_global(global))
                  : "memory");
 #else
-    shim_copy16(shared, global, true);
+    shim_copy16(shared, global, 16);
 #endif
 }
 
-/* Zeros where not `valid`; `global` is then not read but is still a multiple of 16. */
-DEVICE void copy16_async_if(void *shared, const void *global, bool valid)
+/* The first `bytes` of the 16, then zeros, which are not read from `global`; that is a multiple of
+ * 16 all the same. */
+DEVICE void copy16_async_first(void *shared, const void *global, uint32_t bytes)
 {
 #ifdef __CUDACC__
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(shared)),
-                 "l"(__cvta_generic_to_global(global)), "r"(valid ? 16 : 0)
+                 "l"(__cvta_generic_to_global(global)), "r"(bytes)
                  : "memory");
 #else
-    shim_copy16(shared, global, valid);
+    shim_copy16(shared, global, bytes);
 #endif
+}
+
+/* Zeros where not `valid`. */
+DEVICE void copy16_async_if(void *shared, const void *global, bool valid)
+{
+    copy16_async_first(shared, global, valid ? 16 : 0);
 }
 
 /* Closes a group: the thread's copies since the last one, none allowed. */

@@ -218,8 +218,8 @@ __global__ void __launch_bounds__(LINEAR_THREADS, NT <= 2 ? 2 : 1)
     rows_fill(a, shared, r.slice.first * stage_of<FORM, PARTS>::inputs,
               r.slice.steps * stage_of<FORM, PARTS>::inputs);
     run_steps<FORM, PARTS, NT>(&r, a, shared);
-    fence(); /* this lane's pieces, before any lane's ticket */
-    warp_sync();
+    warp_sync(); /* the pieces of all lanes, before any lane's ticket */
+    fence();
     while (tile < end) {
         tiles_announce<PARTS, NT>(a, rows_sums(a, shared), tile, pieces);
         tile += 32;

@@ -10,6 +10,7 @@
 
 #define ROW_THREADS 256
 #define ROW_WARPS   (ROW_THREADS / 32)
+#define ROW_PARTS   (ROW_WARPS * sizeof(float)) /* bytes of shared memory */
 #define HALF_MAX    65504.0f
 
 /* --- embedding -------------------------------------------------------------------------------- */
@@ -164,9 +165,9 @@ struct norm_job {
 
 static __global__ void norm_rows(norm_job job)
 {
-    __shared__ float parts[ROW_WARPS];
     SHARED_BYTES(bytes);
-    uint16_t *halves = (uint16_t *)bytes;
+    float *parts = (float *)bytes;
+    uint16_t *halves = (uint16_t *)(bytes + ROW_PARTS);
     grid_wait();
     grid_launch();
     uint32_t row = job.x_rows != NULL ? job.x_rows[blockIdx.x] : blockIdx.x;
@@ -192,7 +193,7 @@ extern "C" cudaError_t gpu_norm_rows(uint16_t *acts, uint32_t k, const int32_t *
     struct norm_job job = {acts, order, x, x_stride, x_rows, norm, eps, k, in, false};
     job.wide =
         in % 4 == 0 && x_stride % 4 == 0 && (uintptr_t)x % 16 == 0 && (uintptr_t)norm % 16 == 0;
-    size_t shared = ((size_t)in * sizeof *acts + 15) / 16 * 16;
+    size_t shared = ROW_PARTS + ((size_t)in * sizeof *acts + 15) / 16 * 16;
     return launch(norm_rows, dim3(n), dim3(ROW_THREADS), shared, stream, true, job);
 }
 

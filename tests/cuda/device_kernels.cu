@@ -112,7 +112,8 @@ static __device__ void sums_fetch(unsigned char *ring, const uint32_t *in, uint3
 __global__ void sums_kernel(uint32_t *out, const uint32_t *in, uint32_t valid, uint32_t *ticket)
 {
     SHARED_BYTES(ring);
-    __shared__ uint32_t parts[64], last;
+    __shared__ uint32_t last;
+    uint32_t *parts = (uint32_t *)(ring + RING * 1024);
     uint32_t sum = 0;
     for (uint32_t piece = 0; piece < RING - 1; piece++)
         sums_fetch(ring, in, piece, valid);
@@ -147,7 +148,7 @@ __global__ void sums_kernel(uint32_t *out, const uint32_t *in, uint32_t valid, u
 cudaError_t run_sums(uint32_t *out, const uint32_t *in, uint32_t blocks, uint32_t valid,
                      uint32_t *ticket, cudaStream_t stream)
 {
-    return launch(sums_kernel, dim3(blocks), dim3(64), RING * 1024, stream, false, out, in, valid,
+    return launch(sums_kernel, dim3(blocks), dim3(64), RING * 1024 + 256, stream, false, out, in, valid,
                   ticket);
 }
 

@@ -10,12 +10,17 @@
 
 #include "fibre.h"
 #include "order.h"
+#include "race.h"
 
 #define MAX_THREADS      1024
 #define MAX_SHARED_BYTES (227 * 1024)
 #define MAX_STATIC_BYTES (48 * 1024)
-#define STACK_BYTES      (256 * 1024) /* touched as needed */
-#define SLOT_BYTES       64
+#ifdef SHIM_RACES
+#define STACK_BYTES (64 * 1024) /* cleared for each block */
+#else
+#define STACK_BYTES (256 * 1024) /* touched as needed */
+#endif
+#define SLOT_BYTES 64
 
 /* All static __shared__ variables of the kernels linked with us. */
 extern "C" {
@@ -25,7 +30,8 @@ extern char __stop_airo_shared[] __attribute__((weak, visibility("hidden")));
 
 struct copy {
     void *shared;
-    const void *global; /* NULL: zeros */
+    const void *global;
+    uint32_t bytes; /* then zeros */
     uint32_t group;
 };
 
@@ -39,6 +45,13 @@ struct thread {
     const char *operation; /* that it waits in */
     uint32_t group;        /* of asynchronous copies, the open one */
     std::vector<struct copy> copies;
+    std::vector<uint32_t *> seen; /* by additions since the last fence */
+    bool fenced;
+};
+
+/* For race.h; made anew for each block. */
+struct marks {
+    uint64_t block[2], warp[MAX_THREADS / 32][2], fence[MAX_THREADS];
 };
 
 struct warp {
@@ -57,6 +70,8 @@ struct block {
     uint32_t count, returned, in_block;
     uint32_t runnable[MAX_THREADS / 32]; /* bits of each warp's lanes */
     uint64_t index;                      /* of the grid's blocks */
+    uint32_t turn;                       /* of block_sync */
+    std::unique_ptr<struct marks> marks;
     struct order order;
     bool shares; /* the device with other blocks: offers them its turn */
     bool early;  /* grid_wait parks */
@@ -121,7 +136,10 @@ static void fault(cudaError_t code, const char *format, ...)
     vsnprintf(text, sizeof text, format, list);
     va_end(list);
     struct thread *self = current;
-    block_fault(self->block, code, place_text(self) + " " + text);
+    {
+        struct race_own_affairs own;
+        block_fault(self->block, code, place_text(self) + " " + text);
+    }
     fibre_switch(&self->fibre, &self->block->runner);
     abort();
 }
@@ -219,10 +237,18 @@ const void *shim_meet(const char *operation, const void *value, size_t bytes,
     check_meeting(warp, operation);
     uint32_t turn = warp->turn % 2, first = self->place.thread.x & ~31u;
     warp->operation = operation;
+    bool orders = strcmp(operation, "warp_sync") == 0;
+    uint64_t *mark = &self->block->marks->warp[self->place.thread.x / 32][turn];
+    if (orders)
+        race_release(mark);
+    race_look_away(true);
     memcpy(warp->values[turn] + self->place.thread.x % 32 * bytes, value, bytes);
+    race_look_away(false);
     if (++warp->arrived == 32) {
-        if (function)
+        if (function) {
+            struct race_own_affairs own;
             function(warp->values[turn], warp->results[turn]);
+        }
         warp->arrived = 0;
         warp->turn++;
         for (uint32_t lane = 0; lane < 32; lane++)
@@ -231,6 +257,8 @@ const void *shim_meet(const char *operation, const void *value, size_t bytes,
     } else {
         wait_as(IN_WARP, operation);
     }
+    if (orders)
+        race_acquire(mark);
     return function ? warp->results[turn] : warp->values[turn];
 }
 
@@ -240,15 +268,19 @@ void shim_block_sync(void)
     if (block->returned > 0)
         fault(cudaErrorLaunchFailure, "is in block_sync, and %u threads of its block have returned",
               block->returned);
+    uint64_t *mark = &block->marks->block[block->turn % 2];
+    race_release(mark);
     if (++block->in_block < block->count) {
         wait_as(IN_BLOCK, "block_sync");
-        return;
+    } else {
+        block->in_block = 0;
+        block->turn++;
+        for (auto &thread : block->threads)
+            if (thread->state == IN_BLOCK)
+                make_runnable(thread.get());
+        shim_offer_turn();
     }
-    block->in_block = 0;
-    for (auto &thread : block->threads)
-        if (thread->state == IN_BLOCK)
-            make_runnable(thread.get());
-    shim_offer_turn();
+    race_acquire(mark);
 }
 
 void shim_grid_wait(void)
@@ -259,6 +291,36 @@ void shim_grid_wait(void)
         wait_as(IN_GRID, "grid_wait");
     else
         shim_offer_turn();
+    race_acquire(&race_done);
+}
+
+/* --- fences and tickets ----------------------------------------------------------------------- */
+
+/* What was known at the last fence is known to a fence after an addition that sees this one. */
+void shim_atomic_begin(uint32_t *p)
+{
+    shim_offer_turn();
+    if (current->fenced)
+        race_pass(&current->block->marks->fence[current->place.thread.x], p);
+}
+
+void shim_atomic_end(uint32_t *p)
+{
+    race_look_away(true);
+    current->seen.push_back(p);
+    race_look_away(false);
+    shim_offer_turn();
+}
+
+void shim_fence(void)
+{
+    struct thread *self = current;
+    for (uint32_t *p : self->seen)
+        race_acquire(p);
+    self->seen.clear();
+    self->fenced = true;
+    race_release(&self->block->marks->fence[self->place.thread.x]);
+    shim_offer_turn();
 }
 
 /* --- memory ----------------------------------------------------------------------------------- */
@@ -283,21 +345,35 @@ static bool is_shared(const struct block *block, const void *pointer)
            (p >= __start_airo_shared && p + 16 <= __stop_airo_shared);
 }
 
-void shim_copy16(void *shared, const void *global, bool valid)
+void shim_copy16(void *shared, const void *global, unsigned bytes)
 {
     shim_aligned16(shared, "copy16_async (shared)");
     shim_aligned16(global, "copy16_async (global)");
     if (!is_shared(current->block, shared))
         fault(cudaErrorIllegalAddress, "copied to %p, which is not shared memory", shared);
+    if (bytes > 16)
+        fault(cudaErrorLaunchFailure, "copied %u bytes of 16", bytes);
+    race_write(shared, 16);
+    race_read(global, bytes);
     if (poison_wanted())
         memset(shared, 0xFF, 16);
     shim_offer_turn();
-    current->copies.push_back({shared, valid ? global : NULL, current->group});
+    race_look_away(true);
+    current->copies.push_back({shared, global, bytes, current->group});
+    race_look_away(false);
 }
 
 void shim_copy_commit(void)
 {
     current->group++;
+}
+
+static void land(const struct copy &copy)
+{
+    race_write(copy.shared, 16);
+    race_read(copy.global, copy.bytes);
+    memset(copy.shared, 0, 16);
+    memcpy(copy.shared, copy.global, copy.bytes);
 }
 
 void shim_copy_wait(unsigned groups)
@@ -307,10 +383,8 @@ void shim_copy_wait(unsigned groups)
     for (const struct copy &copy : self->copies) {
         if (copy.group + groups >= self->group)
             self->copies[kept++] = copy;
-        else if (copy.global)
-            memcpy(copy.shared, copy.global, 16);
         else
-            memset(copy.shared, 0, 16);
+            land(copy);
     }
     self->copies.resize(kept);
     shim_offer_turn();
@@ -334,6 +408,7 @@ static void thread_main(void *argument)
                   "returned while %u threads of its block wait in block_sync", block->in_block);
         warp->returned++;
         block->returned++;
+        race_release(&race_running);
         wait_as(RETURNED, "nothing");
     }
 }
@@ -350,11 +425,16 @@ static void block_grow(struct block *block, uint32_t count)
         block->warps.push_back(std::make_unique<struct warp>());
 }
 
+static size_t shared_room(void)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    return (MAX_SHARED_BYTES + page - 1) / page * page;
+}
+
 /* Blocks of other sizes get a struct of their own, so that all threads of one are in use. */
 static struct block *block_create(uint32_t count)
 {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE),
-           bytes = (MAX_SHARED_BYTES + page - 1) / page * page;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), bytes = shared_room();
     struct block *block = new struct block();
     block->count = count;
     block->region = (char *)mmap(NULL, bytes + page, PROT_READ | PROT_WRITE,
@@ -369,8 +449,8 @@ static struct block *block_create(uint32_t count)
 
 static void block_destroy(struct block *block)
 {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE),
-           bytes = (MAX_SHARED_BYTES + page - 1) / page * page;
+    struct race_own_affairs own;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), bytes = shared_room();
     for (auto &thread : block->threads)
         fibre_destroy(&thread->fibre);
     munmap(block->region, bytes + page);
@@ -407,8 +487,22 @@ static void pool_give(struct block *block)
         block_destroy(block); /* its fibres stand in the middle of a kernel */
 }
 
+/* To the sanitiser the threads and the shared memory are new. */
+static void forget_last_block(struct block *block)
+{
+#ifdef SHIM_RACES
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), kept = block->grid->shared / page * page;
+    char *end = block->region + shared_room();
+    race_forget(end - (kept + page), kept + page);
+    for (auto &thread : block->threads)
+        fibre_restart(&thread->fibre);
+#endif
+    block->marks = std::make_unique<struct marks>();
+}
+
 static void poison_shared(struct block *block)
 {
+    struct race_own_affairs own;
     if (!poison_wanted())
         return;
     memset(block->shared, 0xFF, block->grid->shared);
@@ -419,13 +513,14 @@ static void poison_shared(struct block *block)
 /* Block number `index` of the grid, all threads about to begin. */
 static void block_begin(struct block *block, const struct shim_grid *grid, uint64_t index)
 {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE),
-           bytes = (MAX_SHARED_BYTES + page - 1) / page * page;
+    size_t bytes = shared_room();
     dim3 place((unsigned)(index % grid->grid.x), (unsigned)(index / grid->grid.x % grid->grid.y),
                (unsigned)(index / grid->grid.x / grid->grid.y));
     block->grid = grid;
     block->index = index;
     block->shares = false;
+    block->turn = 0;
+    forget_last_block(block);
     block->shared = (unsigned char *)block->region + bytes - (grid->shared + 15) / 16 * 16;
     block->returned = block->in_block = 0;
     block->fault = cudaSuccess;
@@ -443,6 +538,8 @@ static void block_begin(struct block *block, const struct shim_grid *grid, uint6
         thread->place = {dim3(i, 0, 0), place, grid->block, grid->grid};
         thread->group = 0;
         thread->copies.clear();
+        thread->seen.clear();
+        thread->fenced = false;
         make_runnable(thread);
     }
     poison_shared(block);
@@ -483,6 +580,7 @@ static bool block_run(struct block *block)
 
 static void static_shared_keep(struct block *block)
 {
+    struct race_own_affairs own;
     block->static_shared.assign(__start_airo_shared, __stop_airo_shared);
 }
 
@@ -493,6 +591,7 @@ static uint64_t grid_blocks(const struct shim_grid *grid)
 
 static void static_shared_put(const struct block *block)
 {
+    struct race_own_affairs own;
     if (!block->static_shared.empty())
         memcpy(__start_airo_shared, block->static_shared.data(), block->static_shared.size());
 }
@@ -556,6 +655,7 @@ static struct block *run_block(const struct shim_grid *grid, struct block *early
 
 static cudaError_t block_end(struct block *block, bool *waited, std::string *report)
 {
+    struct race_own_affairs own;
     cudaError_t status = block->fault;
     *waited |= block->waited;
     if (status != cudaSuccess)
@@ -642,6 +742,7 @@ cudaError_t block_run_grid(const struct shim_grid *grid, struct block *early, st
     bool waited = false;
     cudaError_t status = order_read() ? run_drawn(grid, early, &waited, report)
                                       : run_in_row(grid, early, &waited, report);
+    race_pass(&race_running, &race_done);
     if (status == cudaSuccess && grid->dependent && !waited) {
         status = cudaErrorLaunchFailure;
         *report =

@@ -9,8 +9,13 @@
 #if defined __SANITIZE_ADDRESS__
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
-#elif defined __SANITIZE_THREAD__
+#elif defined SHIM_RACES
+#include "race.h"
 #include <sanitizer/tsan_interface.h>
+#endif
+
+#ifdef SHIM_RACES
+#define FORGOTTEN_BYTES ((size_t)16 * 1024) /* of a stack, more than kernels use */
 #endif
 
 /* Who switched and to whom, for the first lines of a fibre. */
@@ -114,10 +119,10 @@ static void leaving(struct fibre *from, struct fibre *to)
 {
 #if defined __SANITIZE_ADDRESS__
     __sanitizer_start_switch_fiber(&from->sanitizer, to->bounds, to->bounds_bytes);
-#elif defined __SANITIZE_THREAD__
-    if (!from->sanitizer)
+#elif defined SHIM_RACES
+    if (!from->stack)
         from->sanitizer = __tsan_get_current_fiber();
-    __tsan_switch_to_fiber(to->sanitizer, 0);
+    __tsan_switch_to_fiber(to->sanitizer, __tsan_switch_to_fiber_no_sync); /* race.h orders them */
 #endif
     switch_from = from;
     switch_to = to;
@@ -168,10 +173,11 @@ void fibre_restart(struct fibre *fibre)
 #if defined __SANITIZE_ADDRESS__
     __asan_unpoison_memory_region(fibre->stack, fibre->stack_bytes);
     fibre->sanitizer = NULL;
-#elif defined __SANITIZE_THREAD__
+#elif defined SHIM_RACES
     if (fibre->sanitizer)
         __tsan_destroy_fiber(fibre->sanitizer);
     fibre->sanitizer = __tsan_create_fiber(0);
+    race_forget(fibre->stack + fibre->stack_bytes - FORGOTTEN_BYTES, FORGOTTEN_BYTES);
 #endif
     prepare(fibre);
 }
@@ -181,7 +187,7 @@ void fibre_destroy(struct fibre *fibre)
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
 #if defined __SANITIZE_ADDRESS__
     __asan_unpoison_memory_region(fibre->stack, fibre->stack_bytes);
-#elif defined __SANITIZE_THREAD__
+#elif defined SHIM_RACES
     __tsan_destroy_fiber(fibre->sanitizer);
 #endif
     forget(fibre);

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "race.h"
 #include "shim.h"
 
 enum { PINNED = -1, OUTSIDE = -2 };
@@ -53,6 +54,7 @@ bool memory_is_stray(uintptr_t address)
 
 void memory_drop(int device)
 {
+    struct race_own_affairs own;
     for (auto i = allocations().begin(); i != allocations().end();) {
         if (i->second.device == device) {
             free((void *)i->first);

@@ -5,8 +5,10 @@
 #include <set>
 #include <stdio.h>
 #include <stdlib.h>
+#include <vector>
 
 #include "block.h"
+#include "race.h"
 #include "shim.h"
 
 #define LOOK_AHEAD 2 /* dependent grids begun before the one in front of them */
@@ -60,6 +62,16 @@ size_t shim_launches(void)
 
 /* --- running ---------------------------------------------------------------------------------- */
 
+/* Grids that ran, kept until the host knows that they are over. */
+static std::vector<std::shared_ptr<struct shim_grid>> over;
+
+static void know_grids(void)
+{
+    struct race_own_affairs own; /* lanes of a grid that failed are known to nobody */
+    race_acquire(&race_done);
+    over.clear();
+}
+
 static cudaError_t give_report(cudaError_t status, const std::string &report)
 {
     last_report = report;
@@ -98,6 +110,7 @@ static cudaError_t run_grid(struct operation *operation)
     if (status != cudaSuccess)
         return status;
     status = block_run_grid(operation->grid.get(), early, &report);
+    over.push_back(operation->grid);
     return status == cudaSuccess ? status : give_report(status, report);
 }
 
@@ -118,6 +131,8 @@ static void begin_dependents(std::deque<struct operation> *queue)
 /* Runs and removes the first operation. */
 static cudaError_t run_first(std::deque<struct operation> *queue)
 {
+    if (!queue->front().grid || !queue->front().grid->dependent)
+        know_grids();
     begin_dependents(queue);
     struct operation operation = queue->front();
     queue->pop_front();
@@ -141,6 +156,7 @@ static cudaError_t run_until(struct CUstream_st *stream, uint64_t target)
         if (status != cudaSuccess)
             device->lost = status;
     }
+    know_grids();
     if (device->lost != cudaSuccess) {
         stream->done += stream->queue.size();
         drop(&stream->queue);

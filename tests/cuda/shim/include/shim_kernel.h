@@ -88,10 +88,14 @@ void shim_block_sync(void);
 const void *shim_meet(const char *operation, const void *value, size_t bytes,
                       shim_warp_function function);
 void shim_grid_wait(void);
+void shim_atomic_begin(uint32_t *p); /* around an addition to *p */
+void shim_atomic_end(uint32_t *p);
+void shim_fence(void);
 void shim_offer_turn(void); /* others may go on before the running thread does */
 /* The pointer; one that is not a multiple of 16 ends the launch with cudaErrorMisalignedAddress. */
 const void *shim_aligned16(const void *pointer, const char *operation);
-void shim_copy16(void *shared, const void *global, bool valid); /* arrives in shim_copy_wait */
+/* The first `bytes` and zeros after them; they arrive in shim_copy_wait. */
+void shim_copy16(void *shared, const void *global, unsigned bytes);
 void shim_copy_commit(void);
 void shim_copy_wait(unsigned groups);
 }
