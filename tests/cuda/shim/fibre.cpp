@@ -176,8 +176,8 @@ void fibre_restart(struct fibre *fibre)
 #elif defined SHIM_RACES
     if (fibre->sanitizer)
         __tsan_destroy_fiber(fibre->sanitizer);
-    fibre->sanitizer = __tsan_create_fiber(0);
     race_forget(fibre->stack + fibre->stack_bytes - FORGOTTEN_BYTES, FORGOTTEN_BYTES);
+    fibre->sanitizer = __tsan_create_fiber(0); /* knows that */
 #endif
     prepare(fibre);
 }
