@@ -8,6 +8,8 @@
  * usual, have code of their own, in which every address is a constant beside one pointer.
  */
 #if defined(__x86_64__)
+#include <string.h>
+
 #include "kernels/cpu/avx512.h"
 #include "kernels/cpu/kv_q4.h"
 
@@ -181,7 +183,12 @@ INLINE void score_tile(const struct span *keys, enum kv_type type, size_t row, u
         return;
     }
     _mm512_storeu_ps(results, all);
+    if (count == rows) {
 #pragma GCC unroll 16
+        for (uint32_t j = 0; j < queries; j++)
+            memcpy(scores + j * score_stride, results + j * rows, rows * sizeof *scores);
+        return;
+    }
     for (uint32_t j = 0; j < queries; j++)
         for (uint32_t i = 0; i < rows && i < count; i++)
             scores[j * score_stride + i] = results[j * rows + i];

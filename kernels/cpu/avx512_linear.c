@@ -10,8 +10,14 @@
 /* Decoding waits for memory alone; asking this far ahead reads at the full rate of one core
  * (measured: 21 GB/s without, 28 with 2048, 36 with 8192, against 37 for a plain read). */
 #define PREFETCH_BYTES 8192
+#define DENSE_ROWS     4  /* rows of a dense layer that share activations */
+#define DENSE_SUMS     16 /* and sums of them in registers */
+#define DENSE_TOKENS   8
 #define PART_BLOCKS    32 /* 19 KB of weights of two strips */
-#define INLINE         static inline __attribute__((always_inline))
+#ifndef FEW_FROM
+#define FEW_FROM 2
+#endif
+#define INLINE static inline __attribute__((always_inline))
 
 /* --- activations ------------------------------------------------------------------------------ */
 
@@ -182,6 +188,36 @@ INLINE void pair_tokens(const struct cpu_linear *linear, const uint8_t *strip, u
         _mm512_storeu_ps(tile + i / 2 * STRIP_ROWS + i % 2 * next, sums[i]);
 }
 
+/* Two neighbouring strips for a few tokens: both are unpacked once for all of them. The sums wait
+ * in the tile, because the registers are full of weights. */
+INLINE void pair_few(const struct cpu_linear *linear, const uint8_t *strip,
+                     const struct cpu_acts *acts, uint32_t n, float *tile)
+{
+    const size_t block_bytes = linear->tile_bytes / TILE_BLOCKS, next = (size_t)n * STRIP_ROWS;
+    for (uint32_t i = 0; i < 2 * n; i++)
+        _mm512_storeu_ps(tile + i * STRIP_ROWS, _mm512_setzero_ps());
+    for (uint32_t b = 0; b < linear->order->blocks; b++) {
+        const uint8_t *at = strip + b / TILE_BLOCKS * linear->tile_bytes;
+        const int8_t *values = acts->values + b * BLOCK_INPUTS;
+        const float *scales = acts->scales + b;
+        const int32_t *negsums = acts->negsums + b;
+        float *sum = tile;
+        prefetch_block(at + b % TILE_BLOCKS * block_bytes);
+        prefetch_block(at + linear->strip_bytes + b % TILE_BLOCKS * block_bytes);
+        struct block left = load_block(linear, at, b % TILE_BLOCKS);
+        struct block right = load_block(linear, at + linear->strip_bytes, b % TILE_BLOCKS);
+        for (uint32_t t = 0; t < n; t++, sum += STRIP_ROWS) {
+            __m512 sums[2] = {_mm512_loadu_ps(sum), _mm512_loadu_ps(sum + next)};
+            add_pair(&left, &right, values, *scales, *negsums, sums);
+            _mm512_storeu_ps(sum, sums[0]);
+            _mm512_storeu_ps(sum + next, sums[1]);
+            values += acts->value_stride;
+            scales += acts->block_stride;
+            negsums += acts->block_stride;
+        }
+    }
+}
+
 /* Tokens t .. n - 1 of one strip. */
 INLINE void single_tokens(const struct cpu_linear *linear, const uint8_t *strip, uint32_t begin,
                           uint32_t end, const struct cpu_acts *acts, uint32_t t, uint32_t n,
@@ -209,6 +245,10 @@ void avx512_linear_strips(const struct cpu_linear *linear, uint32_t strip, uint3
     const uint8_t *data = (const uint8_t *)linear->data + strip * linear->strip_bytes;
     uint32_t blocks = linear->order->blocks, part = n > 8 ? PART_BLOCKS : blocks;
     size_t next = (size_t)n * STRIP_ROWS;
+    if (count == 2 && n >= FEW_FROM && n <= 8) {
+        pair_few(linear, data, acts, n, tile);
+        return;
+    }
     for (uint32_t begin = 0; begin < blocks; begin += part) {
         uint32_t end = begin + part < blocks ? begin + part : blocks, t = 0;
         for (; count == 2 && n > 8 && t + 4 <= n; t += 4)
@@ -231,56 +271,106 @@ INLINE __m512 load_weights(const void *row, enum backend_dtype dtype, size_t at,
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
 }
 
-/* 16 weights, from `at` on, into one chain of each token. */
-INLINE void dense_add(const void *row, enum backend_dtype dtype, uint32_t at, __mmask16 mask,
-                      const float *x, size_t x_stride, const uint32_t tokens, __m512 *chain)
+/* 16 inputs from k on of `rows` rows for `tokens` tokens (constants). */
+INLINE void dense_add(const uint8_t *weights, size_t row_bytes, enum backend_dtype dtype,
+                      uint32_t k, __mmask16 mask, const float *x, size_t x_stride,
+                      const uint32_t rows, const uint32_t tokens, __m512 *sums)
 {
-    __m512 w = load_weights(row, dtype, at, mask);
-    for (uint32_t t = 0; t < tokens; t++)
-        chain[4 * t] =
-            _mm512_fmadd_ps(w, _mm512_maskz_loadu_ps(mask, x + t * x_stride + at), chain[4 * t]);
+    __m512 w[DENSE_ROWS];
+    for (uint32_t r = 0; r < rows; r++)
+        w[r] = load_weights(weights + r * row_bytes, dtype, k, mask);
+    for (uint32_t t = 0; t < tokens; t++) {
+        __m512 v = _mm512_maskz_loadu_ps(mask, x + t * x_stride + k);
+        for (uint32_t r = 0; r < rows; r++)
+            sums[t * rows + r] = _mm512_fmadd_ps(w[r], v, sums[t * rows + r]);
+    }
 }
 
-/* One row for `tokens` (a constant) tokens. A sum goes over 4 x 16 lanes: four chains, because one
- * would wait for itself, added up at the end. */
-INLINE void dense_tokens(const void *row, enum backend_dtype dtype, uint32_t in, const float *x,
-                         size_t x_stride, const uint32_t tokens, float *tile)
+/* `rows` rows for `tokens` tokens (constants), at most 16 sums: a sum goes over 16 lanes, which are
+ * left; out is [tokens][STRIP_ROWS]. */
+INLINE void dense_block(const uint8_t *weights, size_t row_bytes, enum backend_dtype dtype,
+                        uint32_t in, const float *x, size_t x_stride, const uint32_t rows,
+                        const uint32_t tokens, __m512 *out)
 {
     const size_t value_bytes = dtype == BACKEND_F32 ? 4 : 2;
-    __m512 sums[16]; /* [tokens][4] */
+    __m512 sums[DENSE_SUMS]; /* [tokens][rows] */
     uint32_t k = 0;
-    for (uint32_t i = 0; i < 4 * tokens; i++)
+    for (uint32_t i = 0; i < rows * tokens; i++)
         sums[i] = _mm512_setzero_ps();
-    for (; k + 64 <= in; k += 64) {
-        const char *ahead = (const char *)row + k * value_bytes + PREFETCH_BYTES;
-        for (size_t line = 0; line < value_bytes; line++)
-            _mm_prefetch(ahead + 64 * line, _MM_HINT_T0);
-        for (uint32_t chain = 0; chain < 4; chain++)
-            dense_add(row, dtype, k + 16 * chain, 0xFFFF, x, x_stride, tokens, sums + chain);
+    for (; k + 32 <= in; k += 32) {
+        for (uint32_t r = 0; r < rows; r++) {
+            const char *ahead = (const char *)weights + r * row_bytes + k * value_bytes;
+            for (size_t line = 0; line < value_bytes / 2; line++)
+                _mm_prefetch(ahead + PREFETCH_BYTES + 64 * line, _MM_HINT_T0);
+        }
+        dense_add(weights, row_bytes, dtype, k, 0xFFFF, x, x_stride, rows, tokens, sums);
+        dense_add(weights, row_bytes, dtype, k + 16, 0xFFFF, x, x_stride, rows, tokens, sums);
     }
-    for (uint32_t chain = 0; chain < 4 && k < in; chain++, k += 16)
-        dense_add(row, dtype, k, lanes(in - k), x, x_stride, tokens, sums + chain);
+    for (; k < in; k += 16)
+        dense_add(weights, row_bytes, dtype, k, lanes(in - k), x, x_stride, rows, tokens, sums);
     for (uint32_t t = 0; t < tokens; t++)
-        tile[t * STRIP_ROWS] =
-            _mm512_reduce_add_ps(_mm512_add_ps(_mm512_add_ps(sums[4 * t], sums[4 * t + 1]),
-                                               _mm512_add_ps(sums[4 * t + 2], sums[4 * t + 3])));
+        for (uint32_t r = 0; r < rows; r++)
+            out[t * STRIP_ROWS + r] = sums[t * rows + r];
+}
+
+/* The 16 sums over the lanes of 16 vectors, each by the same tree: halves, quarters, pairs. */
+INLINE __m512 sum_each(const __m512 *v)
+{
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    __m512 half[8], quarter[4], pair[2];
+    for (int i = 0; i < 8; i++)
+        half[i] = _mm512_add_ps(_mm512_shuffle_f32x4(v[2 * i], v[2 * i + 1], 0x44),
+                                _mm512_shuffle_f32x4(v[2 * i], v[2 * i + 1], 0xEE));
+    for (int i = 0; i < 4; i++)
+        quarter[i] = _mm512_add_ps(_mm512_shuffle_f32x4(half[2 * i], half[2 * i + 1], 0x88),
+                                   _mm512_shuffle_f32x4(half[2 * i], half[2 * i + 1], 0xDD));
+    for (int i = 0; i < 2; i++)
+        pair[i] = _mm512_add_ps(_mm512_shuffle_ps(quarter[2 * i], quarter[2 * i + 1], 0x44),
+                                _mm512_shuffle_ps(quarter[2 * i], quarter[2 * i + 1], 0xEE));
+    __m512 all = _mm512_add_ps(_mm512_shuffle_ps(pair[0], pair[1], 0x88),
+                               _mm512_shuffle_ps(pair[0], pair[1], 0xDD));
+    return _mm512_permutexvar_ps(order, all);
+}
+
+/* Up to 16 rows for `tokens` tokens (a constant); lanes of rows that are not there come to 0. */
+INLINE void dense_group(const uint8_t *weights, enum backend_dtype dtype, uint32_t rows,
+                        uint32_t in, const float *x, size_t x_stride, const uint32_t tokens,
+                        float *tile)
+{
+    const uint32_t together = tokens <= DENSE_SUMS / DENSE_ROWS ? DENSE_ROWS : 2;
+    const size_t row_bytes = (size_t)in * (dtype == BACKEND_F32 ? 4 : 2);
+    __m512 sums[DENSE_TOKENS * STRIP_ROWS]; /* [tokens][rows] */
+    uint32_t r = 0;
+    for (; r + together <= rows; r += together)
+        dense_block(weights + r * row_bytes, row_bytes, dtype, in, x, x_stride, together, tokens,
+                    sums + r);
+    for (; r < rows; r++)
+        dense_block(weights + r * row_bytes, row_bytes, dtype, in, x, x_stride, 1, tokens,
+                    sums + r);
+    for (uint32_t t = 0; t < tokens; t++) {
+        for (r = rows; r < STRIP_ROWS; r++)
+            sums[t * STRIP_ROWS + r] = _mm512_setzero_ps();
+        _mm512_storeu_ps(tile + t * STRIP_ROWS, sum_each(sums + t * STRIP_ROWS));
+    }
 }
 
 INLINE void dense_strip(const uint8_t *weights, enum backend_dtype dtype, uint32_t rows,
                         uint32_t in, const float *x, size_t x_stride, uint32_t n, float *tile)
 {
-    size_t row_bytes = (size_t)in * (dtype == BACKEND_F32 ? 4 : 2);
-    for (uint32_t r = 0; r < rows; r++, weights += row_bytes, tile++) {
-        uint32_t t = 0;
-        for (; t + 4 <= n; t += 4)
-            dense_tokens(weights, dtype, in, x + t * x_stride, x_stride, 4,
-                         tile + (size_t)t * STRIP_ROWS);
-        for (; t + 2 <= n; t += 2)
-            dense_tokens(weights, dtype, in, x + t * x_stride, x_stride, 2,
-                         tile + (size_t)t * STRIP_ROWS);
-        if (t < n)
-            dense_tokens(weights, dtype, in, x + t * x_stride, x_stride, 1,
-                         tile + (size_t)t * STRIP_ROWS);
+    for (uint32_t t = 0, some; t < n; t += some, x += some * x_stride, tile += some * STRIP_ROWS) {
+        some = n - t;
+        if (some >= 8)
+            dense_group(weights, dtype, rows, in, x, x_stride, some = 8, tile);
+        else if (some >= 6)
+            dense_group(weights, dtype, rows, in, x, x_stride, some = 6, tile);
+        else if (some >= 4)
+            dense_group(weights, dtype, rows, in, x, x_stride, some = 4, tile);
+        else if (some == 3)
+            dense_group(weights, dtype, rows, in, x, x_stride, some = 3, tile);
+        else if (some == 2)
+            dense_group(weights, dtype, rows, in, x, x_stride, some = 2, tile);
+        else
+            dense_group(weights, dtype, rows, in, x, x_stride, some = 1, tile);
     }
 }
 

@@ -149,6 +149,9 @@ static void finish_tile(const struct linear_job *job, uint32_t which, uint32_t s
         float *row = out->data + (size_t)t * out->cols + first;
         if (job->finish == FINISH_STORE)
             memcpy(row, tile, rows * sizeof *row);
+        else if (job->finish == FINISH_ADD && rows == STRIP_ROWS)
+            for (uint32_t i = 0; i < STRIP_ROWS; i++) /* of a constant length: in vectors */
+                row[i] += tile[i];
         else if (job->finish == FINISH_ADD)
             for (uint32_t i = 0; i < rows; i++)
                 row[i] += tile[i];
