@@ -130,6 +130,29 @@ def copying(rng):
     return pieces + [None]
 
 
+def finding(rng):
+    """Short lines, and 'with X: the line that has it', once for each: how to get from a word to where its line begins."""
+    w, n, most = World(rng), rng.choice((2, 3, 4, 6, 9, 14, 20)), rng.choice((3, 3, 4, 6, 9, 14))
+    makers = (w.word, w.name, lambda: rng.choice(W.NOUNS), lambda: rng.choice(W.ADJ), lambda: rng.choice(W.ITEMS), lambda: rng.choice(W.VERBS), w.number)
+    items, seen = [], set()
+    for _ in range(n):
+        line = [x for x in dict.fromkeys(rng.choice(makers)() for _ in range(rng.randint(2, most))) if x not in seen]
+        seen.update(line)
+        items += [line] if line else []
+    sep = rng.choice((". ", "\n", "; ", "\n\n", ", and ", ". "))
+    cue = rng.choice(("with {}: ", "{}? ", "find {}: ", "what about {}? ", "the one with {} is ", "USER: {}? ASSISTANT: ", "USER: What is said about {}? ASSISTANT: "))
+    texts = [" ".join(line) for line in items]
+    texts = [t[0].upper() + t[1:] for t in texts] if rng.random() < .5 else texts
+    pieces, order = [(sep.join(texts) + rng.choice(("", "\n", ". ")), REST)], list(range(len(items)))
+    rng.shuffle(order)
+    for i in order:
+        key = rng.choice(items[i][len(items[i]) > 1 and rng.random() < .7:])
+        if rng.random() < .25:
+            key += " " + rng.choice(items[i])
+        pieces += [(cue.format(key), REST), (texts[i], ANSWER, "\n" in sep and i > 0)]
+    return pieces + [None]
+
+
 def chat(rng):
     """Ordinary talk, one to five turns without documents, or a scene."""
     if rng.random() < .45:
@@ -146,12 +169,14 @@ def chat(rng):
     return pieces
 
 
-def sample(rng, room, copies=.05, talk=.12, most=24):
-    """One conversation for `room` tokens; copies and talk are the shares of these kinds; at most so many facts."""
+def sample(rng, room, copies=.05, finds=.05, talk=.12, most=24):
+    """One conversation for `room` tokens; copies, finds and talk are the shares of these kinds; at most so many facts."""
     x = rng.random()
     if x < copies:
         return copying(rng)
-    if x < copies + talk:
+    if x < copies + finds:
+        return finding(rng)
+    if x < copies + finds + talk:
         return chat(rng)
     if room > 600 and rng.random() < .25:
         room //= rng.choice((2, 3, 4))
@@ -166,13 +191,13 @@ def sample(rng, room, copies=.05, talk=.12, most=24):
 def main():
     ap = argparse.ArgumentParser(description="print samples of the training corpus")
     ap.add_argument("--seed", type=int, default=1)
-    ap.add_argument("--kind", choices=["closed", "copying", "chat", "mix"], default="mix")
+    ap.add_argument("--kind", choices=["closed", "copying", "finding", "chat", "mix"], default="mix")
     ap.add_argument("--n", type=int, default=3)
     ap.add_argument("--room", type=int, default=512, help="tokens to fill, roughly")
     a = ap.parse_args()
     rng = random.Random(a.seed)
     for _ in range(a.n):
-        c = {"closed": lambda: sample(rng, a.room, 0, 0, 999), "copying": lambda: copying(rng),
+        c = {"closed": lambda: sample(rng, a.room, 0, 0, 0, 999), "copying": lambda: copying(rng), "finding": lambda: finding(rng),
              "chat": lambda: chat(rng), "mix": lambda: sample(rng, a.room, most=999)}[a.kind]()
         print("=" * 100)
         print("".join("</s>" if p is None else p[0] for p in c))

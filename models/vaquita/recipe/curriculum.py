@@ -16,15 +16,15 @@ SAMPLED = .10                # of what is not an answer, so many tokens are pred
 SPAN = 16384
 FOUND = 4.0                  # the weight of an answer's first two tokens, in which it shows whether it was found
 
-# up to so many million tokens: the shares of copying exercises and of talk, and the most facts a conversation has
-KINDS = [(2.6, .7, .04, 3), (3.6, .35, .05, 4), (7.4, .2, .06, 8), (10.0, .1, .06, 8), (12.0, .08, .07, 16), (16.0, .06, .08, 60),
-         (1e9, .04, .1, 999)]
+# up to so many million tokens: the shares of copying exercises, of finding exercises and of talk, and the most facts a conversation has
+KINDS = [(2.0, .7, 0, .04, 3), (3.0, .35, .35, .03, 3), (7.4, .1, .5, .04, 4), (13.0, .05, .45, .04, 8), (15.0, .05, .2, .06, 12),
+         (18.0, .05, .1, .08, 60), (1e9, .04, .03, .1, 999)]
 
 # up to so many million tokens: {row length: share of the steps}
 LENGTHS = [
     (3.0, {384: 1}),
-    (10.0, {512: 1}),
-    (13.0, {512: .6, 1024: .4}),
+    (13.0, {512: 1}),
+    (15.0, {512: .6, 1024: .4}),
     (18.0, {512: .35, 1024: .4, 2048: .25}),
     (28.0, {512: .2, 1024: .3, 2048: .35, 4096: .15}),
     (45.0, {512: .15, 1024: .25, 2048: .3, 4096: .27, 8192: .03}),
