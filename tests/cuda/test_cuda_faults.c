@@ -20,8 +20,9 @@ static int begin(void **state)
 {
     (void)state;
     setenv("AIRO_SHIM_POISON", "0", 1); /* of gigabytes, all in all */
-    static const char *const names[] = {"AIRO_SHIM_DEVICES", "AIRO_SHIM_MEMORY", "AIRO_SHIM_FAIL"};
-    for (size_t i = 0; i < 3; i++)
+    static const char *const names[] = {"AIRO_SHIM_DEVICES", "AIRO_SHIM_MEMORY", "AIRO_SHIM_FAIL",
+                                        "AIRO_SHIM_AHEAD"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         unsetenv(names[i]);
     shim_quiet(1);
     return 0;
@@ -218,6 +219,47 @@ static void devices_share_the_layers(void **state)
     kernel_model_free(model);
 }
 
+/* Two chunks without a head, so that nobody waits in between, and a token: what it finds in the
+ * pages of all layers. */
+static const float *read_ahead(const struct kernel_run *run, const struct kernel_model *model)
+{
+    static const uint32_t counts[] = {66, 70, 1};
+    struct kernel_batch *batch = calloc(1, sizeof *batch);
+    const float *logits = NULL;
+    uint32_t done = 0;
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; done += counts[i++]) {
+        kernel_batch_init(batch, model, SEAM_PAGES);
+        seam_add_rows(batch, 0, done, counts[i]);
+        logits = seam_forward(run, model, &batch->batch, i == 2);
+    }
+    free(batch);
+    return logits;
+}
+
+/* The device that takes x waits until it is there, and the one that gave it until it is copied,
+ * whichever of them is the faster: at the border the first is up to a chunk ahead. */
+static void devices_wait_for_each_other(void **state)
+{
+    (void)state;
+    struct kernel_options options = seam_base;
+    options.layers = 5; /* three and two: the second device is not waited for in the first chunk */
+    setenv("AIRO_SHIM_DEVICES", "2", 1);
+    struct kernel_model *model = kernel_model_make(&options, 9);
+    size_t bytes = model->shape.vocab * sizeof(float);
+    float *expected = malloc(bytes);
+    struct kernel_run one = seam_open(model, "cuda:0", KV_F16);
+    memcpy(expected, read_ahead(&one, model), bytes);
+    kernel_close(&one);
+    for (int ahead = 0; ahead < 2; ahead++) {
+        setenv("AIRO_SHIM_AHEAD", ahead ? "1" : "0", 1);
+        struct kernel_run two = seam_open(model, "cuda:0,1", KV_F16);
+        assert_memory_equal(read_ahead(&two, model), expected, bytes);
+        kernel_close(&two);
+    }
+    free(expected);
+    kernel_model_free(model);
+}
+
 /* How many devices the plan of `bytes` makes it take, of three that have 64 MiB each. */
 static void expect_devices(uint64_t bytes, const char *count)
 {
@@ -259,6 +301,7 @@ int main(void)
         TEST(the_device_may_be_lost_anywhere),
         TEST(one_of_two_devices_may_be_lost),
         TEST(devices_share_the_layers),
+        TEST(devices_wait_for_each_other),
         TEST(a_plan_too_large_for_one_takes_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

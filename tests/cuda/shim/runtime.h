@@ -12,6 +12,8 @@
  *                             malloc:N  cudaMalloc has no memory   launch:N  a launch is refused
  *                             copy:N    a copy or set is refused   lost:N    of all these the N-th
  *                             and everything after it fails when it runs, until cudaDeviceReset
+ *   AIRO_SHIM_AHEAD=1         whoever waits for a stream or event finds that the other streams have
+ *                             overtaken it, as far as they do not wait for it
  *   AIRO_SHIM_POISON=0        no NaN patterns in fresh memory
  *   AIRO_SHIM_REVERSE=1       a grid's blocks run last to first
  *   AIRO_SHIM_ORDER=seed      threads take turns in a drawn order and so do blocks, several of which
