@@ -144,8 +144,8 @@ struct backend_ops {
     uint64_t (*table_bytes)(const struct backend *backend, enum table_slot slot,
                             const struct backend_tensor *weight, bool tied);
     uint64_t (*scratch_bytes)(const struct backend *backend);
-    /* The plan's sum: a backend of several devices chooses among them, before memory() and any
-     * load. May be left out. */
+    /* The plan's sum, once: a backend of several devices chooses among them, before memory() and
+     * any load; scratch_bytes may be more after it. May be left out. */
     int (*expect)(struct backend *backend, uint64_t bytes, struct backend_error *error);
     int (*load_linear)(struct backend *backend, uint32_t layer, enum linear_slot slot,
                        const struct backend_linear *linear, struct backend_error *error);

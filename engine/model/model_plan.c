@@ -151,11 +151,12 @@ int plan_measure(struct model_plan *plan, const struct plan_input *input, struct
     if (weight_bytes(input, &found.weight_bytes, error) != 0)
         return -1;
     found.kv_bytes = plan_kv_bytes(input, input->kv_type, input->shape.max_positions);
-    found.scratch_bytes = scratch_bytes(input);
-    found.total_bytes = found.weight_bytes + found.kv_bytes + found.scratch_bytes;
+    found.total_bytes = found.weight_bytes + found.kv_bytes + scratch_bytes(input);
     if (input->ops->expect != NULL &&
         input->ops->expect(input->backend, found.total_bytes, &reason) != 0)
         return backend_error_set(&reason, input->directory, error);
+    found.scratch_bytes = scratch_bytes(input); /* of all the devices there are now */
+    found.total_bytes = found.weight_bytes + found.kv_bytes + found.scratch_bytes;
     input->ops->memory(input->backend, &memory);
     found.available_bytes = memory.free_bytes;
     *plan = found;

@@ -207,22 +207,28 @@ static void keep_one(struct backend *backend, uint32_t index)
     backend->device_count = 1;
 }
 
-static uint64_t free_of_all(const struct backend *backend)
+/* Of the first `count` devices. */
+static uint64_t free_of(const struct backend *backend, uint32_t count)
 {
     uint64_t sum = 0;
-    for (uint32_t i = 0; i < backend->device_count; i++)
+    for (uint32_t i = 0; i < count; i++)
         sum += backend->devices[i].free_bytes;
     return sum;
 }
 
+/* The plan is for the devices that are open now; each has a scratch of its own. A plan too small
+ * for that leaves scratch out. */
 int devices_expect(struct backend *backend, uint64_t bytes, struct backend_error *error)
 {
-    if (backend->shared)
-        return gpu_error(error, BACKEND_FAILED, "the plan comes after the first weight");
+    uint64_t each = gpu_scratch_each(backend), own = backend->device_count * each;
+    uint64_t shared = bytes >= own ? bytes - own : bytes;
+    each = bytes >= own ? each : 0;
+    if (backend->shared || backend->planned)
+        return gpu_error(error, BACKEND_FAILED, "the plan comes twice or after the first weight");
     backend->planned = true;
     while (!backend->devices_fixed) {
         uint32_t last = backend->device_count - 1;
-        if (backend->devices[last].free_bytes >= bytes) {
+        if (backend->devices[last].free_bytes >= shared + each) {
             keep_one(backend, last);
             break;
         }
@@ -234,7 +240,8 @@ int devices_expect(struct backend *backend, uint64_t bytes, struct backend_error
     /* As few as hold it, and none without a layer. */
     while (backend->device_count > backend->shape.layers ||
            (!backend->devices_fixed && backend->device_count > 1 &&
-            free_of_all(backend) - backend->devices[backend->device_count - 1].free_bytes >= bytes))
+            free_of(backend, backend->device_count - 1) >=
+                shared + (backend->device_count - 1) * each))
         device_close(&backend->devices[--backend->device_count]);
     say_devices(backend);
     return 0;
@@ -261,11 +268,11 @@ int devices_share(struct backend *backend, struct backend_error *error)
     if (!backend->planned && devices_expect(backend, 0, error) != 0)
         return -1;
     uint32_t layers = backend->shape.layers, count = backend->device_count;
-    double all = (double)free_of_all(backend), before = 0;
+    double all = (double)free_of(backend, count), before = 0;
     for (uint32_t i = 0, first = 0; i < count; i++) {
         struct device *device = &backend->devices[i];
         before += (double)device->free_bytes;
-        uint32_t end = (uint32_t)((double)layers * (before / all) + 0.5);
+        uint32_t end = all > 0 ? (uint32_t)((double)layers * (before / all) + 0.5) : 0;
         uint32_t most = layers - (count - 1 - i); /* one at least for each that follows */
         end = end <= first ? first + 1 : end;
         device->first_layer = first;

@@ -5,7 +5,7 @@
  *   device.c   which GPUs, their shares, figures   steps.c   the seam: calls are written down
  *   memory.c   device memory, errors               run.c     what was written down -> launches
  *   upload.c   file -> pinned memory -> device     graph.c   launches kept as graphs
- *   order.c    the order of packed inputs          head.c    logits and best tokens -> host
+ *   order.c    the order of packed inputs          scratch.c what steps write, and sizes
  *   load.c     host tensors -> gpu_linear          pages.c   keys and values
  *
  * Layers. Several devices hold one contiguous range of layers each, with the pages of those layers;
@@ -190,8 +190,9 @@ void *pinned_alloc(struct backend *backend, size_t bytes, const char *what,
 /* Finds what `name` (see backend_options.device) names and opens the first. */
 int devices_open(struct backend *backend, const char *name, struct backend_error *error);
 void devices_close(struct backend *backend);
-/* Takes more devices in until `bytes` fit, and gives the layers out. */
+/* Takes more devices in until `bytes`, and what each of those needs for itself, fit. */
 int devices_expect(struct backend *backend, uint64_t bytes, struct backend_error *error);
+/* Gives the layers out. */
 int devices_share(struct backend *backend, struct backend_error *error);
 struct device *device_of_layer(struct backend *backend, uint32_t layer);
 void gpu_memory(const struct backend *backend, struct backend_memory *out);
@@ -220,7 +221,6 @@ bool gpu_order_same_padding(const struct order *a, const struct order *b);
 uint64_t cuda_linear_bytes(const struct backend *backend, const struct backend_linear *linear);
 uint64_t cuda_table_bytes(const struct backend *backend, enum table_slot slot,
                           const struct backend_tensor *weight, bool tied);
-uint64_t cuda_scratch_bytes(const struct backend *backend);
 int cuda_load_linear(struct backend *backend, uint32_t layer, enum linear_slot slot,
                      const struct backend_linear *linear, struct backend_error *error);
 int cuda_load_norm(struct backend *backend, uint32_t layer, enum norm_slot slot,
@@ -232,6 +232,9 @@ int cuda_load_rope(struct backend *backend, const float *inv_freq, float scale,
 
 /* --- scratch.c -------------------------------------------------------------------------------- */
 
+/* With the devices that are open; of it, what each device more takes. */
+uint64_t cuda_scratch_bytes(const struct backend *backend);
+uint64_t gpu_scratch_each(const struct backend *backend);
 int cuda_load_done(struct backend *backend, struct backend_error *error);
 int cuda_buffer_create(struct backend *backend, uint32_t cols, struct backend_buffer **out,
                        struct backend_error *error);
@@ -261,7 +264,7 @@ const uint32_t *batch_rows_on(const struct device *device);
 /* The batch as kernels see it: the runs for decode attention, or the others. */
 struct gpu_batch batch_on(const struct backend *backend, const struct device *device, bool decode);
 
-/* --- steps.c, run.c, graph.c, head.c ---------------------------------------------------------- */
+/* --- steps.c, run.c, graph.c ------------------------------------------------------------------ */
 
 int cuda_embed(struct backend *backend, const struct backend_batch *batch,
                struct backend_buffer *x);

@@ -1,6 +1,6 @@
 /*
  * order.c - the order in which a layer's packed weights read its inputs: GPTQ sorted by group
- * (stable), each group padded to blocks of 32, all to chunks of 64; dense as they are.
+ * (stable), each group padded to blocks of 32, all to chunks of 128; dense as they are.
  */
 #include <stdlib.h>
 #include <string.h>

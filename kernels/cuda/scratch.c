@@ -148,14 +148,14 @@ static void plain_linears(const struct backend_shape *shape, struct gpu_linear *
         };
 }
 
-uint64_t cuda_scratch_bytes(const struct backend *backend)
+uint64_t gpu_scratch_each(const struct backend *backend)
 {
     const struct backend_shape *shape = &backend->shape;
     const struct device *device = &backend->devices[0];
     uint32_t wide = shape->heads * shape->head_dim, kv = shape->kv_heads * shape->head_dim;
     const uint32_t cols[] = {shape->hidden, wide, kv, kv, wide, shape->ffn};
     struct gpu_linear linear[LINEAR_SLOTS];
-    uint64_t each = 0, rows = shape->max_head_rows;
+    uint64_t each = OVERHEAD_BYTES;
     plain_linears(shape, linear);
     for (size_t i = 0; i < sizeof cols / sizeof cols[0]; i++)
         each += buffer_bytes(backend, cols[i], rounded(cols[i]));
@@ -165,8 +165,16 @@ uint64_t cuda_scratch_bytes(const struct backend *backend)
             prefill_sizes(backend, (uint32_t)rounded(shape->hidden));
         each += gpu_prefill_bytes(&sizes);
     }
-    return (each + OVERHEAD_BYTES) * backend->device_count + rows * shape->vocab * sizeof(float) +
-           gpu_best_scratch(shape->max_head_rows, shape->vocab, BACKEND_CANDIDATES_MAX);
+    return each;
+}
+
+uint64_t cuda_scratch_bytes(const struct backend *backend)
+{
+    const struct backend_shape *shape = &backend->shape;
+    uint32_t rows = shape->max_head_rows;
+    return gpu_scratch_each(backend) * backend->device_count +
+           (uint64_t)rows * shape->vocab * sizeof(float) +
+           gpu_best_scratch(rows, shape->vocab, BACKEND_CANDIDATES_MAX);
 }
 
 /* --- making ----------------------------------------------------------------------------------- */

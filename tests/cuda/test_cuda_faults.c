@@ -260,8 +260,9 @@ static void devices_wait_for_each_other(void **state)
     kernel_model_free(model);
 }
 
-/* How many devices the plan of `bytes` makes it take, of three that have 64 MiB each. */
-static void expect_devices(uint64_t bytes, const char *count)
+/* How many of three devices the plan of `bytes` and `scratches` times the scratch of one makes it
+ * take. */
+static void expect_devices(uint64_t bytes, double scratches, const char *count)
 {
     struct kernel_options shape = seam_base;
     shape.layers = 8;
@@ -271,7 +272,8 @@ static void expect_devices(uint64_t bytes, const char *count)
     struct backend_error error = {0};
     struct backend *backend = NULL;
     assert_int_equal(ops->open(&backend, &model->shape, &options, &error), 0);
-    assert_int_equal(ops->expect(backend, bytes, &error), 0);
+    double scratch = scratches * (double)ops->scratch_bytes(backend);
+    assert_int_equal(ops->expect(backend, (uint64_t)((double)bytes + scratch), &error), 0);
     if (strncmp(ops->describe(backend), count, strlen(count)) != 0)
         fail_msg("%llu bytes: %s", (unsigned long long)bytes, ops->describe(backend));
     ops->close(backend);
@@ -283,10 +285,16 @@ static void a_plan_too_large_for_one_takes_more(void **state)
     (void)state;
     setenv("AIRO_SHIM_DEVICES", "3", 1);
     setenv("AIRO_SHIM_MEMORY", "67108864", 1);
-    expect_devices(60 << 20, "Host");
-    expect_devices(100 << 20, "2 x ");
-    expect_devices(190 << 20, "3 x ");
-    expect_devices((uint64_t)1 << 40, "3 x ");
+    expect_devices(60 << 20, 0, "Host");
+    expect_devices(100 << 20, 0, "2 x ");
+    expect_devices(190 << 20, 0, "3 x ");
+    expect_devices((uint64_t)1 << 40, 0, "3 x ");
+    /* Each that is taken in needs a scratch of its own. */
+    const uint64_t two = (uint64_t)2 << 30;
+    setenv("AIRO_SHIM_MEMORY", "1073741824", 1);
+    expect_devices((uint64_t)1 << 30, 0, "Host");
+    expect_devices(two, -1, "2 x ");
+    expect_devices(two, -0.5, "3 x ");
 }
 
 int main(void)
