@@ -70,10 +70,13 @@ static void cuda_close(struct backend *backend)
     for (uint32_t i = 0; i < count; i++)
         ids[i] = backend->devices[i].id;
     devices_close(backend);
-    /* After a fault nothing works on the device until all that the process has there is gone. */
+    /* After some faults nothing works on the device until all that the process has there is gone;
+     * after the others, another backend may still be at work on it. */
     for (uint32_t i = 0; i < count; i++) {
         cudaSetDevice(ids[i]); /* says that it is lost, and chooses it all the same */
-        cudaDeviceReset();
+        cudaGetLastError();
+        if (cudaDeviceSynchronize() != cudaSuccess)
+            cudaDeviceReset();
     }
     for (struct backend_buffer *buffer = backend->buffers, *next; buffer != NULL; buffer = next) {
         next = buffer->next;

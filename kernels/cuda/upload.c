@@ -12,13 +12,16 @@
 int upload_open(struct backend *backend, struct device *device, struct backend_error *error)
 {
     struct upload *upload = &device->upload;
-    if (upload->pinned[0] != NULL)
-        return 0;
+    if (gpu_check_load(backend, device, cudaSetDevice(device->id), "choosing the device", error) !=
+        0)
+        return -1;
     for (int i = 0; i < 2; i++) {
-        upload->pinned[i] = pinned_alloc(backend, PIECE_BYTES, "loading", error);
+        if (upload->pinned[i] == NULL)
+            upload->pinned[i] = pinned_alloc(backend, PIECE_BYTES, "loading", error);
         if (upload->pinned[i] == NULL)
             return -1;
-        if (gpu_check_load(backend, device,
+        if (upload->done[i] == NULL &&
+            gpu_check_load(backend, device,
                            cudaEventCreateWithFlags(&upload->done[i], cudaEventDisableTiming),
                            "making an event", error) != 0)
             return -1;
