@@ -226,54 +226,51 @@ template <uint32_t dim> static __device__ void divide(warp_state<dim> &state, fl
     rescale(state, factor);
 }
 
-/* The butterflies of the Walsh-Hadamard transform of each row. Bit 0 of the column is e, bits 1 and
+/* The butterflies of the Walsh-Hadamard transform of 16 rows. Bit 0 of the column is e, bits 1 and
  * 2 are the lane, the others n. */
-template <uint32_t dim> static __device__ void rotate(warp_state<dim> &state)
+template <uint32_t dim> static __device__ __forceinline__ void rotate(float (&x)[dim / 8][4])
 {
     const uint32_t t = lane_index() % 4;
 #pragma unroll
-    for (uint32_t m = 0; m < M_TILES; m++) {
+    for (uint32_t n = 0; n < dim / 8; n++) {
+        const float a = x[n][0] + x[n][1], b = x[n][0] - x[n][1];
+        const float c = x[n][2] + x[n][3], d = x[n][2] - x[n][3];
+        x[n][0] = a, x[n][1] = b, x[n][2] = c, x[n][3] = d;
 #pragma unroll
-        for (uint32_t n = 0; n < dim / 8; n++) {
-            float *x = state.sums[m][n];
-            const float a = x[0] + x[1], b = x[0] - x[1], c = x[2] + x[3], d = x[2] - x[3];
-            x[0] = a, x[1] = b, x[2] = c, x[3] = d;
+        for (uint32_t i = 0; i < 4; i++)
 #pragma unroll
-            for (uint32_t i = 0; i < 4; i++)
-#pragma unroll
-                for (uint32_t bit = 1; bit <= 2; bit *= 2) {
-                    float other = warp_shuffle_xor(x[i], bit);
-                    x[i] = (t & bit) != 0 ? other - x[i] : x[i] + other;
-                }
-        }
-#pragma unroll
-        for (uint32_t step = 1; step < dim / 8; step *= 2)
-#pragma unroll
-            for (uint32_t n = 0; n < dim / 8; n++)
-#pragma unroll
-                for (uint32_t i = 0; i < 4; i++)
-                    if ((n & step) == 0) {
-                        float low = state.sums[m][n][i], high = state.sums[m][n + step][i];
-                        state.sums[m][n][i] = low + high;
-                        state.sums[m][n + step][i] = low - high;
-                    }
+            for (uint32_t bit = 1; bit <= 2; bit *= 2) {
+                float other = warp_shuffle_xor(x[n][i], bit);
+                x[n][i] = (t & bit) != 0 ? other - x[n][i] : x[n][i] + other;
+            }
+        warp_sync(); /* few shuffles at a time, or their results take more registers than there are
+                      */
     }
-}
-
-/* To this warp's place in shared memory, which held its queries. */
-template <uint32_t dim> static __device__ void stage(uint8_t *to, const warp_state<dim> &state)
-{
-    const uint32_t g = lane_index() / 4, t = lane_index() % 4;
-    warp_sync();
 #pragma unroll
-    for (uint32_t m = 0; m < M_TILES; m++)
+    for (uint32_t step = 1; step < dim / 8; step *= 2)
 #pragma unroll
         for (uint32_t n = 0; n < dim / 8; n++)
 #pragma unroll
-            for (uint32_t h = 0; h < 2; h++)
-                *(uint32_t *)(to + swizzled<dim>(16 * m + 8 * h + g, n) + 4 * t) =
-                    half2_pack(state.sums[m][n][2 * h], state.sums[m][n][2 * h + 1]);
-    warp_sync();
+            for (uint32_t i = 0; i < 4; i++)
+                if ((n & step) == 0) {
+                    float low = x[n][i], high = x[n + step][i];
+                    x[n][i] = low + high;
+                    x[n + step][i] = low - high;
+                }
+}
+
+/* 16 rows to their place in shared memory, which held this warp's queries. */
+template <uint32_t dim>
+static __device__ __forceinline__ void stage(uint8_t *to, uint32_t first,
+                                             const float (&sums)[dim / 8][4])
+{
+    const uint32_t g = lane_index() / 4, t = lane_index() % 4;
+#pragma unroll
+    for (uint32_t n = 0; n < dim / 8; n++)
+#pragma unroll
+        for (uint32_t h = 0; h < 2; h++)
+            *(uint32_t *)(to + swizzled<dim>(first + 8 * h + g, n) + 4 * t) =
+                half2_pack(sums[n][2 * h], sums[n][2 * h + 1]);
 }
 
 /* Whole rows of a head, or each value to its place in o_proj's order. */
@@ -399,9 +396,14 @@ static __device__ __forceinline__ void finish(const gpu_attend_call &call, uint8
                                               warp_state<dim> &state)
 {
     divide(state, type == KV_Q4 ? ROOT(dim) : 1.0f);
-    if (type == KV_Q4)
-        rotate(state);
-    stage(staged, state);
+    warp_sync();
+#pragma unroll
+    for (uint32_t m = 0; m < M_TILES; m++) {
+        if (type == KV_Q4)
+            rotate<dim>(state.sums[m]);
+        stage<dim>(staged, 16 * m, state.sums[m]);
+    }
+    warp_sync();
     const gpu_run run = run_of_block(call);
     const warp_rows mine = rows_of_warp(run);
     store<dim>(call.a + (run.first + mine.first) * call.a_stride, call.a_stride, call.a_index,
