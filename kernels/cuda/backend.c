@@ -8,9 +8,6 @@
 #include "kernels/cuda/host.h"
 #include "kernels/cuda/prefill.h"
 
-/* Counts up when what a page's bytes mean, or the arithmetic that fills them, changes. */
-#define CUDA_KV_LAYOUT 1
-
 /* Enough rows that reading (and widening) the weights is paid for by the products. */
 #define CUDA_CHUNK 2048
 
@@ -107,7 +104,6 @@ static int cuda_open(struct backend **out, const struct backend_shape *shape,
         cuda_close(backend);
         return -1;
     }
-    snprintf(backend->kv_format, sizeof backend->kv_format, "cuda %d", CUDA_KV_LAYOUT);
     *out = backend;
     return 0;
 }

@@ -11,6 +11,9 @@
 
 #include "kernels/cuda/host.h"
 
+/* Counts up when what a page's bytes mean, or the arithmetic that fills them, changes. */
+#define CUDA_KV_LAYOUT 1
+
 #define CAPABILITY_LEAST 80 /* mma.m16n8k16, cp.async */
 #define BANDWIDTH_BYTES  ((size_t)1 << 30)
 #define BANDWIDTH_TURNS  5
@@ -136,6 +139,7 @@ static int device_open(struct backend *backend, int id, struct backend_error *er
                        "making a stream", error) != 0)
         return -1;
     snprintf(device->name, sizeof device->name, "%.90s", properties.name);
+    device->capability = (uint32_t)(properties.major * 10 + properties.minor);
     device->multiprocessors = (uint32_t)properties.multiProcessorCount;
     device->shared_bytes = (uint32_t)properties.sharedMemPerBlockOptin;
     device->multiprocessor_shared = (uint32_t)properties.sharedMemPerMultiprocessor;
@@ -169,6 +173,8 @@ void devices_close(struct backend *backend)
     backend->device_count = 0;
 }
 
+/* The names that depend on what is in use. The bits of a page depend on how sums are split, which
+ * follows the multiprocessors. */
 static void say_devices(struct backend *backend)
 {
     int runtime = 0;
@@ -178,6 +184,8 @@ static void say_devices(struct backend *backend)
         snprintf(count, sizeof count, "%u x ", backend->device_count);
     snprintf(backend->description, sizeof backend->description, "%s%s, CUDA %d.%d", count,
              backend->devices[0].name, runtime / 1000, runtime % 1000 / 10);
+    snprintf(backend->kv_format, sizeof backend->kv_format, "cuda %d, sm_%u x %u", CUDA_KV_LAYOUT,
+             backend->devices[0].capability, backend->devices[0].multiprocessors);
 }
 
 int devices_open(struct backend *backend, const char *name, struct backend_error *error)

@@ -62,6 +62,7 @@ struct upload {
 struct device {
     int id; /* as CUDA counts */
     char name[96];
+    uint32_t capability; /* 90: compute capability 9.0 */
     uint32_t multiprocessors;
     uint32_t shared_bytes;            /* that a block may have */
     uint32_t multiprocessor_shared;   /* that all blocks of a multiprocessor may have */
