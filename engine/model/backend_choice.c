@@ -81,9 +81,10 @@ bool backend_choice_has_plugin(void)
 static int choose_cuda(const struct backend_ops **out, bool required, char *notice,
                        struct error *error)
 {
-    bool found, named = getenv("AIRO_CUDA") != NULL;
+    const char *named = getenv("AIRO_CUDA");
+    bool found;
     struct backend_error reason = {0};
-    if (!required && !named && !gpu_is_there())
+    if (!required && (named == NULL || named[0] == '\0') && !gpu_is_there())
         return 0;
     char *path = find_plugin(&found);
     const struct backend_ops *ops = found ? plugin_open(path, &reason) : NULL;

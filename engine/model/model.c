@@ -245,8 +245,11 @@ int model_open(struct model **out, const char *directory, const struct model_opt
     struct model *model = xcalloc(1, sizeof *model);
     struct error local = {0}; /* read here, too */
     model->directory = xstrdup(directory);
-    model->device = options != NULL && options->device != NULL ? xstrdup(options->device) : NULL;
-    struct loading loading = {model, options != NULL ? options : &defaults, NULL, 0, 0, &local};
+    options = options != NULL ? options : &defaults;
+    model->device = options->device != NULL ? xstrdup(options->device) : NULL;
+    model->kernels = options->kernels != NULL ? xstrdup(options->kernels) : NULL;
+    model->threads = options->threads;
+    struct loading loading = {model, options, NULL, 0, 0, &local};
     int result = load(&loading);
     safetensors_close(loading.set);
     if (result != 0) {
@@ -262,7 +265,8 @@ int model_open(struct model **out, const char *directory, const struct model_opt
 /* On one backend, with the sizes that the model has. */
 static int reload(struct model *model, const struct backend_ops *ops, struct error *error)
 {
-    const struct model_options options = {.device = model->device};
+    const struct model_options options = {
+        .device = model->device, .threads = model->threads, .kernels = model->kernels};
     struct loading loading = {model, &options, NULL, 0, 0, error};
     close_backend(model);
     model->ops = ops;
@@ -295,6 +299,7 @@ void model_close(struct model *model)
     tokenizer_close(model->tokenizer);
     free(model->notice);
     free(model->device);
+    free(model->kernels);
     free(model->directory);
     free(model);
 }

@@ -33,8 +33,9 @@ struct model_options {
 
 struct model {
     char *directory;
-    char *device; /* as in the options */
-    char *notice; /* why a GPU that is there is not used, or NULL */
+    char *device, *kernels; /* as in the options, for model_reopen */
+    unsigned threads;       /* likewise */
+    char *notice;           /* why a GPU that is there is not used, or NULL */
     struct model_config config;
     struct tokenizer *tokenizer;
     const struct backend_ops *ops;

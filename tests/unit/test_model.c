@@ -95,6 +95,23 @@ static void loads_quantised(void **state)
     assert_true(memory.weight_bytes > 0);
 }
 
+/* With the weights, and with the kernels and threads that were asked for. */
+static void reopens_as_it_was(void **state)
+{
+    struct fixture *f = *state;
+    struct backend_memory before, after;
+    open_good(f);
+    const struct model *model = f->model;
+    char *backend = xstrdup(model->ops->describe(model->backend));
+    model->ops->memory(model->backend, &before);
+    assert_int_equal(model_reopen(f->model, &f->error), 0);
+    assert_string_equal(model->ops->describe(model->backend), backend);
+    assert_string_equal(backend, "CPU plain C, 1 thread");
+    model->ops->memory(model->backend, &after);
+    assert_true(after.weight_bytes == before.weight_bytes);
+    free(backend);
+}
+
 /* Dense layers of every type, one biased layer and tied embeddings, beside quantised layers. */
 static void loads_mixed(void **state)
 {
@@ -465,6 +482,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(loads_quantised, begin, end),
         cmocka_unit_test_setup_teardown(loads_mixed, begin, end),
+        cmocka_unit_test_setup_teardown(reopens_as_it_was, begin, end),
         cmocka_unit_test_setup_teardown(infers_the_group_size, begin, end),
         cmocka_unit_test_setup_teardown(order_is_kept_or_dropped, begin, end),
         cmocka_unit_test_setup_teardown(bias_of_zeros_is_dropped, begin, end),
