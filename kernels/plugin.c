@@ -55,7 +55,7 @@ const struct backend_ops *plugin_open(const char *path, struct backend_error *er
     else {
         snprintf(reason, sizeof reason,
                  "was built for interface %u, this airo has %u: build both together", ops->abi,
-                 BACKEND_ABI);
+                 (unsigned)BACKEND_ABI);
         refuse(error, path, reason);
     }
     dlclose(library);

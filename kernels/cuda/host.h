@@ -201,7 +201,6 @@ double gpu_bandwidth(struct backend *backend);
 
 /* --- upload.c, order.c, load.c ---------------------------------------------------------------- */
 
-int upload_open(struct backend *backend, struct device *device, struct backend_error *error);
 void upload_close(struct device *device);
 /* Host memory of any alignment -> device memory; `from` may go when this returns. */
 int upload_copy(struct backend *backend, struct device *device, void *to, const void *from,
@@ -242,7 +241,6 @@ int cuda_buffer_create(struct backend *backend, uint32_t cols, struct backend_bu
 
 /* --- pages.c ---------------------------------------------------------------------------------- */
 
-bool gpu_kv_offered(enum kv_type type);
 void gpu_kv_layout(struct gpu_kv *kv, const struct backend_shape *shape, enum kv_type type);
 uint64_t cuda_kv_page_bytes(const struct backend_shape *shape, enum kv_type type);
 int cuda_kv_create(struct backend *backend, enum kv_type type, uint32_t pages,

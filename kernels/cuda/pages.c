@@ -9,7 +9,7 @@
 
 #define SCALE_VALUES 32
 
-bool gpu_kv_offered(enum kv_type type)
+static bool kv_offered(enum kv_type type)
 {
     return type == KV_F16 || type == KV_Q8 || type == KV_Q4;
 }
@@ -35,7 +35,7 @@ void gpu_kv_layout(struct gpu_kv *kv, const struct backend_shape *shape, enum kv
 uint64_t cuda_kv_page_bytes(const struct backend_shape *shape, enum kv_type type)
 {
     struct gpu_kv kv;
-    if (!gpu_kv_offered(type))
+    if (!kv_offered(type))
         return 0;
     gpu_kv_layout(&kv, shape, type);
     return (uint64_t)kv.page_bytes * shape->layers;
@@ -72,7 +72,7 @@ int cuda_kv_create(struct backend *backend, enum kv_type type, uint32_t pages,
 {
     if (backend->failed)
         return gpu_error(error, BACKEND_FAILED, "%s", backend->fault);
-    if ((unsigned)type >= KV_TYPES || !gpu_kv_offered(type) || pages == 0)
+    if ((unsigned)type >= KV_TYPES || !kv_offered(type) || pages == 0)
         return gpu_error(error, BACKEND_UNSUPPORTED,
                          "%s keys and values are not offered on CUDA: use f16, q8 or q4, or the "
                          "CPU (--device cpu)",

@@ -9,7 +9,7 @@
 /* Large enough that the bus is busy, small enough that reading and sending overlap early. */
 #define PIECE_BYTES ((size_t)8 << 20)
 
-int upload_open(struct backend *backend, struct device *device, struct backend_error *error)
+static int upload_open(struct backend *backend, struct device *device, struct backend_error *error)
 {
     struct upload *upload = &device->upload;
     if (gpu_check_load(backend, device, cudaSetDevice(device->id), "choosing the device", error) !=
