@@ -293,8 +293,7 @@ static void choose_way(struct app *app, void *user, size_t index)
         pane_chat_say(fitting->pane, TRANSCRIPT_NOTICE,
                       "keys and values at half the size leave room for about twice the context: "
                       "leave and start with --kv-type %s --context %zu; this chat is kept",
-                      smaller_kv_type(fitting->pane->chat),
-                      2 * fitting->pane->chat->gauge.context);
+                      smaller_kv_type(fitting->pane->chat), 2 * fitting->pane->chat->gauge.context);
         break;
     case WAY_CANCEL:
     case WAYS:

@@ -148,8 +148,8 @@ __global__ void sums_kernel(uint32_t *out, const uint32_t *in, uint32_t valid, u
 cudaError_t run_sums(uint32_t *out, const uint32_t *in, uint32_t blocks, uint32_t valid,
                      uint32_t *ticket, cudaStream_t stream)
 {
-    return launch(sums_kernel, dim3(blocks), dim3(64), RING * 1024 + 256, stream, false, out, in, valid,
-                  ticket);
+    return launch(sums_kernel, dim3(blocks), dim3(64), RING * 1024 + 256, stream, false, out, in,
+                  valid, ticket);
 }
 
 /* --- dependent launches ------------------------------------------------------------------------*/

@@ -16,10 +16,10 @@
  *                             overtaken it, as far as they do not wait for it
  *   AIRO_SHIM_POISON=0        no NaN patterns in fresh memory
  *   AIRO_SHIM_REVERSE=1       a grid's blocks run last to first
- *   AIRO_SHIM_ORDER=seed      threads take turns in a drawn order and so do blocks, several of which
- *                             are begun at a time (order.h)
+ *   AIRO_SHIM_ORDER=seed      threads take turns in a drawn order and so do blocks, several of
+ *                             which are begun at a time (order.h)
  *   AIRO_SHIM_STRICT=1        looks for host addresses in structs given to kernels too; what
- * padding holds can, rarely, be taken for one
+ *                             padding holds can, rarely, be taken for one
  */
 #ifndef AIRO_SHIM_RUNTIME_H
 #define AIRO_SHIM_RUNTIME_H

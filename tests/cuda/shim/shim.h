@@ -18,7 +18,7 @@ void shim_quiet(int quiet);
 /* Bytes and number of device allocations that live. */
 size_t shim_device_bytes(int device);
 size_t shim_device_allocations(int device);
-/* Grids that ran, those of graphs included; graphs and single launches that were put into streams. */
+/* Grids that ran, also those of graphs; graphs and single launches that were put into streams. */
 size_t shim_grids(void);
 size_t shim_launches(void);
 
