@@ -10,7 +10,9 @@
 
 #define PREFETCH_BYTES 8192 /* see avx512_linear.c */
 #define PART_BLOCKS    32   /* 9 KB of weights */
-#define MANY_TOKENS    8    /* from here on part by part */
+#ifndef MANY_TOKENS
+#define MANY_TOKENS 8
+#endif
 #define GROUP_TOKENS   16   /* share one unpacking of a block */
 #define INLINE         static inline __attribute__((always_inline))
 

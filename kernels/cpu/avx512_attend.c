@@ -4,8 +4,9 @@
  * queries, by one transposition. While rows are read, as many bytes of `ahead` are asked for.
  *
  * The scales of q8 and q4 are widened to fp32 for all rows of a call. Of keys they are multiplied
- * into the values; of values into the weights, one product for 32 values. Rows of 128 values, the
- * usual, have code of their own, in which every address is a constant beside one pointer.
+ * into the values; of values into the weights, one product for 32 values. Rows of 64 and 128
+ * values, the usual, have code of their own, in which every address is a constant beside one
+ * pointer.
  */
 #if defined(__x86_64__)
 #include <string.h>
@@ -17,6 +18,7 @@
 #define CHUNK       16  /* dimensions of one vector */
 #define TILE        16  /* scores computed together: rows times queries */
 #define USUAL_DIM   128 /* of a head */
+#define SMALL_DIM   64  /* of small models */
 #define SCALES_MOST 8   /* of a row: head_dim is at most 256 */
 
 /* The rows of one call, from the first on; `dim` and `blocks` (scales of a row) are constants where
@@ -124,6 +126,17 @@ INLINE __m512 sum_each(const __m512 *v)
                          _mm512_shuffle_f32x4(eight[0], eight[1], 0xDD));
 }
 
+/* 16 values of key i, from d on the c-th. */
+INLINE __m512 load_key(const struct span *keys, enum kv_type type, const uint8_t *values,
+                       const float *scales, size_t i, size_t d, const uint32_t c, const bool whole)
+{
+    __m512 scale = _mm512_setzero_ps();
+    if (has_scales(type))
+        scale = _mm512_set1_ps(scales[i * keys->blocks]);
+    return load_values(keys, type, values + i * cpu_kv_bytes(type, keys->dim), d, c, whole, true,
+                       scale);
+}
+
 /* sums[j][i] += q[j] . row i over `chunks` (a constant, of one block where there are scales)
  * vectors from d on. In place of the rows that are missing the last is taken again. */
 INLINE void score_dims(const struct span *keys, enum kv_type type, size_t row, uint32_t count,
@@ -140,20 +153,33 @@ INLINE void score_dims(const struct span *keys, enum kv_type type, size_t row, u
 #pragma GCC unroll 16
     for (uint32_t byte = 0; byte < bytes; byte += 64)
         _mm_prefetch(ahead + byte, _MM_HINT_T0);
+    if (queries < 4) {
 #pragma GCC unroll 16
-    for (uint32_t i = 0; i < rows; i++) {
-        size_t at = i < count ? i : count - 1;
-        __m512 scale = _mm512_setzero_ps();
-        if (has_scales(type))
-            scale = _mm512_set1_ps(scales[at * keys->blocks]);
+        for (uint32_t i = 0; i < rows; i++)
 #pragma GCC unroll 16
-        for (uint32_t c = 0; c < chunks; c++) {
-            __m512 k = load_values(keys, type, values + at * row_bytes, d, c, whole, true, scale);
-            const float *from = q + d + CHUNK * c;
+            for (uint32_t c = 0; c < chunks; c++) {
+                __m512 k =
+                    load_key(keys, type, values, scales, i < count ? i : count - 1, d, c, whole);
 #pragma GCC unroll 16
-            for (uint32_t j = 0; j < queries; j++)
-                sums[j * rows + i] = _mm512_fmadd_ps(load_floats(from + j * q_stride, whole, mask),
-                                                     k, sums[j * rows + i]);
+                for (uint32_t j = 0; j < queries; j++)
+                    sums[j * rows + i] =
+                        _mm512_fmadd_ps(load_floats(q + j * q_stride + d + CHUNK * c, whole, mask),
+                                        k, sums[j * rows + i]);
+            }
+        return;
+    }
+#pragma GCC unroll 16
+    for (uint32_t c = 0; c < chunks; c++) { /* few rows: a query is read once for all of them */
+        __m512 k[4];
+#pragma GCC unroll 16
+        for (uint32_t i = 0; i < rows; i++)
+            k[i] = load_key(keys, type, values, scales, i < count ? i : count - 1, d, c, whole);
+#pragma GCC unroll 16
+        for (uint32_t j = 0; j < queries; j++) {
+            __m512 v = load_floats(q + j * q_stride + d + CHUNK * c, whole, mask);
+#pragma GCC unroll 16
+            for (uint32_t i = 0; i < rows; i++)
+                sums[j * rows + i] = _mm512_fmadd_ps(v, k[i], sums[j * rows + i]);
         }
     }
 }
@@ -230,7 +256,9 @@ INLINE void score_type(const struct cpu_rows *keys, enum kv_type type, uint32_t 
                        uint32_t count, const float *q, size_t q_stride, uint32_t queries,
                        float *scores, size_t score_stride)
 {
-    if (keys->head_dim == USUAL_DIM)
+    if (keys->head_dim == SMALL_DIM)
+        score_dim(keys, type, SMALL_DIM, first, count, q, q_stride, queries, scores, score_stride);
+    else if (keys->head_dim == USUAL_DIM)
         score_dim(keys, type, USUAL_DIM, first, count, q, q_stride, queries, scores, score_stride);
     else
         score_dim(keys, type, keys->head_dim, first, count, q, q_stride, queries, scores,
@@ -283,15 +311,18 @@ INLINE void sum_rows(const struct span *values, enum kv_type type, uint32_t coun
 #pragma GCC unroll 16
         for (uint32_t byte = 0; byte < step; byte += 64)
             _mm_prefetch(ahead + byte, _MM_HINT_T0);
+        __m512 v[8];
 #pragma GCC unroll 16
-        for (uint32_t c = 0; c < chunks; c++) {
-            __m512 v = load_values(values, type, row, d, c, whole, false, _mm512_setzero_ps());
-            const float *factor = w + (has_scales(type) ? c / 2 : 0);
+        for (uint32_t c = 0; c < chunks; c++)
+            v[c] = load_values(values, type, row, d, c, whole, false, _mm512_setzero_ps());
 #pragma GCC unroll 16
-            for (uint32_t j = 0; j < queries; j++)
-                acc[j * chunks + c] = _mm512_fmadd_ps(_mm512_set1_ps(factor[j * factors->stride]),
-                                                      v, acc[j * chunks + c]);
-        }
+        for (uint32_t j = 0; j < queries; j++)
+#pragma GCC unroll 16
+            for (uint32_t c = 0; c < chunks; c++) {
+                const float *factor = w + j * factors->stride + (has_scales(type) ? c / 2 : 0);
+                acc[j * chunks + c] =
+                    _mm512_fmadd_ps(_mm512_set1_ps(*factor), v[c], acc[j * chunks + c]);
+            }
     }
 #pragma GCC unroll 16
     for (uint32_t j = 0; j < queries; j++)
@@ -363,7 +394,9 @@ INLINE void sum_type(const struct cpu_rows *values, enum kv_type type, uint32_t 
                      uint32_t count, const float *p, size_t p_stride, uint32_t queries, float *sums,
                      size_t sum_stride)
 {
-    if (values->head_dim == USUAL_DIM)
+    if (values->head_dim == SMALL_DIM)
+        sum_dim(values, type, SMALL_DIM, first, count, p, p_stride, queries, sums, sum_stride);
+    else if (values->head_dim == USUAL_DIM)
         sum_dim(values, type, USUAL_DIM, first, count, p, p_stride, queries, sums, sum_stride);
     else
         sum_dim(values, type, values->head_dim, first, count, p, p_stride, queries, sums,

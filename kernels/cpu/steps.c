@@ -146,15 +146,18 @@ static void finish_tile(const struct linear_job *job, uint32_t which, uint32_t s
     if (rows > STRIP_ROWS)
         rows = STRIP_ROWS;
     for (uint32_t t = 0; t < job->n; t++, tile += STRIP_ROWS) {
-        float *row = out->data + (size_t)t * out->cols + first;
-        if (job->finish == FINISH_STORE)
-            memcpy(row, tile, rows * sizeof *row);
+        float *restrict row = out->data + (size_t)t * out->cols + first;
+        const float *restrict sums = tile;
+        if (job->finish == FINISH_STORE && rows == STRIP_ROWS)
+            memcpy(row, sums, STRIP_ROWS * sizeof *row);
+        else if (job->finish == FINISH_STORE)
+            memcpy(row, sums, rows * sizeof *row);
         else if (job->finish == FINISH_ADD && rows == STRIP_ROWS)
-            for (uint32_t i = 0; i < STRIP_ROWS; i++) /* of a constant length: in vectors */
-                row[i] += tile[i];
+            for (uint32_t i = 0; i < STRIP_ROWS; i++) /* a constant, so that it goes in vectors */
+                row[i] += sums[i];
         else if (job->finish == FINISH_ADD)
             for (uint32_t i = 0; i < rows; i++)
-                row[i] += tile[i];
+                row[i] += sums[i];
         else
             job->backend->kernels->silu_mul(row, tile, up + (size_t)t * STRIP_ROWS, rows);
     }
