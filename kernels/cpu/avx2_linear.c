@@ -10,9 +10,6 @@
 
 #define PREFETCH_BYTES 8192 /* see avx512_linear.c */
 #define PART_BLOCKS    32   /* 9 KB of weights */
-#ifndef MANY_TOKENS
-#define MANY_TOKENS 8
-#endif
 #define GROUP_TOKENS   16   /* share one unpacking of a block */
 #define INLINE         static inline __attribute__((always_inline))
 
@@ -237,7 +234,7 @@ void avx2_linear_strips(const struct cpu_linear *linear, uint32_t strip, uint32_
     for (uint32_t i = strip; i < strip + count; i++, tile += (size_t)n * STRIP_ROWS) {
         const uint8_t *data = (const uint8_t *)linear->data + i * linear->strip_bytes;
         uint32_t t = 0;
-        if (n >= MANY_TOKENS) {
+        if (n == 3 || n > 4) { /* measured: else what is left over is read again */
             many_tokens(linear, data, acts, n, tile);
             continue;
         }

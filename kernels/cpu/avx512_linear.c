@@ -13,11 +13,9 @@
 #define DENSE_ROWS     4  /* rows of a dense layer that share activations */
 #define DENSE_SUMS     16 /* and sums of them in registers */
 #define DENSE_TOKENS   8
-#define PART_BLOCKS    32 /* 19 KB of weights of two strips */
-#ifndef FEW_FROM
-#define FEW_FROM 2
-#endif
-#define INLINE static inline __attribute__((always_inline))
+#define CACHED_BYTES   (512u << 10) /* a layer of so many does not come from memory */
+#define PART_BLOCKS    32           /* 19 KB of weights of two strips */
+#define INLINE         static inline __attribute__((always_inline))
 
 /* --- activations ------------------------------------------------------------------------------ */
 
@@ -188,12 +186,12 @@ INLINE void pair_tokens(const struct cpu_linear *linear, const uint8_t *strip, u
         _mm512_storeu_ps(tile + i / 2 * STRIP_ROWS + i % 2 * next, sums[i]);
 }
 
-/* Two neighbouring strips for a few tokens: both are unpacked once for all of them. The sums wait
- * in the tile, because the registers are full of weights. */
+/* Two neighbouring strips of a layer in the cache for a few tokens: both are unpacked once for all
+ * of them. The sums wait in the tile, because the registers are full of weights. */
 INLINE void pair_few(const struct cpu_linear *linear, const uint8_t *strip,
                      const struct cpu_acts *acts, uint32_t n, float *tile)
 {
-    const size_t block_bytes = linear->tile_bytes / TILE_BLOCKS, next = (size_t)n * STRIP_ROWS;
+    const size_t next = (size_t)n * STRIP_ROWS;
     for (uint32_t i = 0; i < 2 * n; i++)
         _mm512_storeu_ps(tile + i * STRIP_ROWS, _mm512_setzero_ps());
     for (uint32_t b = 0; b < linear->order->blocks; b++) {
@@ -202,8 +200,6 @@ INLINE void pair_few(const struct cpu_linear *linear, const uint8_t *strip,
         const float *scales = acts->scales + b;
         const int32_t *negsums = acts->negsums + b;
         float *sum = tile;
-        prefetch_block(at + b % TILE_BLOCKS * block_bytes);
-        prefetch_block(at + linear->strip_bytes + b % TILE_BLOCKS * block_bytes);
         struct block left = load_block(linear, at, b % TILE_BLOCKS);
         struct block right = load_block(linear, at + linear->strip_bytes, b % TILE_BLOCKS);
         for (uint32_t t = 0; t < n; t++, sum += STRIP_ROWS) {
@@ -218,23 +214,38 @@ INLINE void pair_few(const struct cpu_linear *linear, const uint8_t *strip,
     }
 }
 
-/* Tokens t .. n - 1 of one strip. */
+/* Tokens t .. n - 1 of one strip, up to eight in one reading. */
 INLINE void single_tokens(const struct cpu_linear *linear, const uint8_t *strip, uint32_t begin,
                           uint32_t end, const struct cpu_acts *acts, uint32_t t, uint32_t n,
                           float *tile)
 {
     for (; t + 8 <= n; t += 8)
         strip_tokens(linear, strip, begin, end, acts, t, 8, tile);
-    if (t + 4 <= n) {
+    switch (n - t) {
+    case 7:
+        strip_tokens(linear, strip, begin, end, acts, t, 7, tile);
+        break;
+    case 6:
+        strip_tokens(linear, strip, begin, end, acts, t, 6, tile);
+        break;
+    case 5:
+        strip_tokens(linear, strip, begin, end, acts, t, 5, tile);
+        break;
+    case 4:
         strip_tokens(linear, strip, begin, end, acts, t, 4, tile);
-        t += 4;
-    }
-    if (t + 2 <= n) {
+        break;
+    case 3:
+        strip_tokens(linear, strip, begin, end, acts, t, 3, tile);
+        break;
+    case 2:
         strip_tokens(linear, strip, begin, end, acts, t, 2, tile);
-        t += 2;
-    }
-    if (t < n)
+        break;
+    case 1:
         strip_tokens(linear, strip, begin, end, acts, t, 1, tile);
+        break;
+    default:
+        break;
+    }
 }
 
 /* Many tokens go by over a part of the inputs so short that its weights stay in the first-level
@@ -245,7 +256,7 @@ void avx512_linear_strips(const struct cpu_linear *linear, uint32_t strip, uint3
     const uint8_t *data = (const uint8_t *)linear->data + strip * linear->strip_bytes;
     uint32_t blocks = linear->order->blocks, part = n > 8 ? PART_BLOCKS : blocks;
     size_t next = (size_t)n * STRIP_ROWS;
-    if (count == 2 && n >= FEW_FROM && n <= 8) {
+    if (count == 2 && n >= 3 && n <= 8 && linear->bytes <= CACHED_BYTES) {
         pair_few(linear, data, acts, n, tile);
         return;
     }
@@ -293,16 +304,18 @@ INLINE void dense_block(const uint8_t *weights, size_t row_bytes, enum backend_d
                         const uint32_t tokens, __m512 *out)
 {
     const size_t value_bytes = dtype == BACKEND_F32 ? 4 : 2;
+    const size_t distance = PREFETCH_BYTES / (rows * value_bytes);
     __m512 sums[DENSE_SUMS]; /* [tokens][rows] */
     uint32_t k = 0;
     for (uint32_t i = 0; i < rows * tokens; i++)
         sums[i] = _mm512_setzero_ps();
     for (; k + 32 <= in; k += 32) {
-        for (uint32_t r = 0; r < rows; r++) {
-            const char *ahead = (const char *)weights + r * row_bytes + k * value_bytes;
+        const uint8_t *ahead = weights + (k + distance) * value_bytes;
+        if (k + distance >= in) /* the rows that come next */
+            ahead += (rows - 1) * row_bytes;
+        for (uint32_t r = 0; r < rows; r++, ahead += row_bytes)
             for (size_t line = 0; line < value_bytes / 2; line++)
-                _mm_prefetch(ahead + PREFETCH_BYTES + 64 * line, _MM_HINT_T0);
-        }
+                _mm_prefetch((const char *)ahead + 64 * line, _MM_HINT_T0);
         dense_add(weights, row_bytes, dtype, k, 0xFFFF, x, x_stride, rows, tokens, sums);
         dense_add(weights, row_bytes, dtype, k + 16, 0xFFFF, x, x_stride, rows, tokens, sums);
     }
