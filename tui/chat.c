@@ -29,7 +29,6 @@ int chat_open(struct chat **out, struct settings *settings, struct generator *ge
     chat->speaker = CHAT_ANYONE;
     chat->conversation = conversation_create();
     chat->gauge.model = generator->ops->model_name(generator);
-    chat->gauge.backend = generator->ops->backend_name(generator);
     chat->gauge.context = generator->ops->context(generator);
     *out = chat;
     return 0;

@@ -208,6 +208,8 @@ static int take_event(struct model_session *session, const struct event *event,
         *error = event->error;
         return -1;
     }
+    if (event->kind == EVENT_BACKEND && event->length > 0)
+        command_note("the model is loaded again: %s", event->text);
     if (event->kind != EVENT_DONE)
         return 1;
     *end = (struct reply_end){event->reason, event->usage};

@@ -39,6 +39,8 @@ struct pane_chat *pane_chat_of(const struct pane *pane)
 
 const struct gauge *pane_chat_gauge(const struct pane_chat *pane)
 {
+    struct generator *generator = pane->chat->generator;
+    pane->chat->gauge.backend = generator->ops->backend_name(generator); /* it may have changed */
     return &pane->chat->gauge;
 }
 
@@ -326,6 +328,8 @@ static void end_reply(struct pane_chat *pane, const struct event *event,
                             "not answered · /retry sends it again");
     } else if (event->kind == EVENT_DONE) {
         answer_check_note(pane, message, notes[event->reason]);
+    } else if (!empty) {
+        transcript_set_note(pane->transcript, message, STOPPED_NOTE);
     }
     if (event->kind == EVENT_ERROR)
         pane_chat_say(pane, TRANSCRIPT_ERROR, "%s", event->error.message);
@@ -335,6 +339,11 @@ static void pane_event(struct pane *base, const struct event *event)
 {
     struct pane_chat *pane = self(base);
     struct message *message = NULL;
+    if (event->kind == EVENT_BACKEND) {
+        if (event->length > 0)
+            pane_chat_say(pane, TRANSCRIPT_NOTICE, "the model is loaded again · %s", event->text);
+        app_redraw(pane->app, false);
+    }
     switch (chat_event(pane->chat, event, &message)) {
     case CHAT_SAME:
         return;

@@ -18,6 +18,8 @@ enum event_kind {
     EVENT_USAGE,    /* exact counters, at most some tens a second */
     EVENT_CHOICES,  /* what a probe found; DONE follows */
     EVENT_COUNT,    /* what count_later found: `generation` is its ticket; nothing follows */
+    EVENT_BACKEND,  /* the device failed: the model is being loaded again (`text` is ""), or has
+                     * been, on `text`; of no generation */
     EVENT_DONE,     /* the reply is complete; always the last event of a generation but ERROR */
     EVENT_ERROR,    /* the generation failed; what came before is kept */
 };
@@ -59,7 +61,7 @@ struct event {
     enum event_kind kind;
     uint64_t generation; /* the id that start() gave, or count_later's ticket */
     uint32_t slot;       /* COUNT: as given to count_later */
-    char *text;          /* TEXT, NUL-terminated UTF-8 */
+    char *text;          /* TEXT, BACKEND, NUL-terminated UTF-8 */
     size_t length;
     struct token_list tokens;     /* TEXT: ids, never special ones */
     struct usage usage;           /* PROGRESS, USAGE, DONE, ERROR; COUNT: `parts` and `prompt` */

@@ -75,7 +75,8 @@ struct generator_ops {
     /* Bytes of keys and values that are still to be written to disk; free() does not wait for them.
      * A program that answers once and ends waits until this is 0. */
     uint64_t (*unsaved_bytes)(struct generator *generator);
-    /* "vaquita", "CPU AVX-512 VNNI, 2 threads": for the gauge. Owned by the generator. */
+    /* "vaquita", "CPU AVX-512 VNNI, 2 threads": for the gauge. Owned by the generator; an
+     * EVENT_BACKEND changes the latter. */
     const char *(*model_name)(struct generator *generator);
     const char *(*backend_name)(struct generator *generator);
     void (*free)(struct generator *generator);

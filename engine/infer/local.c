@@ -56,7 +56,13 @@ static int local_start(struct generator *generator, const struct generation_requ
 
 static int local_next(struct generator *generator, struct event *event)
 {
-    return event_queue_pop(worker_events(local_of(generator)->worker), event);
+    struct local *local = local_of(generator);
+    int result = event_queue_pop(worker_events(local->worker), event);
+    if (result == 1 && event->kind == EVENT_BACKEND) {
+        free(local->backend_name);
+        local->backend_name = xstrdup(event->length > 0 ? event->text : "loading again");
+    }
+    return result;
 }
 
 static void local_cancel(struct generator *generator, uint64_t id)

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "engine/base/alloc.h"
@@ -443,19 +444,45 @@ static void close_backend_things(struct worker *worker)
     worker->forward = NULL;
 }
 
+/* "": it is being loaded again. */
+static void send_backend(struct worker *worker, const char *description)
+{
+    struct event event = {.kind = EVENT_BACKEND, .text = xstrdup(description)};
+    event.length = strlen(event.text);
+    event_queue_push(worker->events, &event);
+}
+
+/* Loading ends early when the program does. */
+static bool goes_on(void *user, uint64_t done, uint64_t total)
+{
+    struct worker *worker = user;
+    bool quitting = false;
+    (void)done;
+    (void)total;
+    pthread_mutex_lock(&worker->lock);
+    for (const struct command *command = worker->commands; command != NULL; command = command->next)
+        quitting = quitting || command->kind == COMMAND_QUIT;
+    pthread_mutex_unlock(&worker->lock);
+    return !quitting;
+}
+
 /* Replies that hold pages end where they are; those that wait go on with the new backend. */
 static void rebuild(struct worker *worker)
 {
+    struct model *model = worker->model;
     struct error error = {0};
-    error_set(&error, ERROR_DEVICE, "%s backend: %s", worker->model->ops->name,
-              worker->model->ops->last_error(worker->model->backend));
+    error_set(&error, ERROR_DEVICE, "%s backend: %s", model->ops->name,
+              model->ops->last_error(model->backend));
     for (struct generation *g = worker->running; g != NULL; g = g->next)
         if (g->state != GENERATION_OVER && (g->state != GENERATION_WAITING || g->restore != NULL))
             generation_fail(g, &error);
     collect(worker);
     close_backend_things(worker);
-    if (model_reopen(worker->model, &error) == 0 && open_backend_things(worker, &error) == 0) {
+    send_backend(worker, "");
+    if (model_reopen(model, goes_on, worker, &error) == 0 &&
+        open_backend_things(worker, &error) == 0) {
         open_disk(worker);
+        send_backend(worker, model->ops->describe(model->backend));
         return;
     }
     close_backend_things(worker);
@@ -477,8 +504,6 @@ static void *worker_run(void *argument)
 {
     struct worker *worker = argument;
     while (obey(worker, take_commands(worker))) {
-        if (backend_lost(worker))
-            rebuild(worker);
         if (worker->forward == NULL)
             refuse_all(worker);
         collect(worker);
@@ -488,6 +513,8 @@ static void *worker_run(void *argument)
         collect(worker);
         if (worker->running == NULL && worker->disk != NULL)
             kv_disk_work(worker->disk);
+        if (backend_lost(worker))
+            rebuild(worker); /* at once: the next message finds it there */
     }
     return NULL;
 }

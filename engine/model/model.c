@@ -263,10 +263,14 @@ int model_open(struct model **out, const char *directory, const struct model_opt
 }
 
 /* On one backend, with the sizes that the model has. */
-static int reload(struct model *model, const struct backend_ops *ops, struct error *error)
+static int reload(struct model *model, const struct backend_ops *ops, model_progress_fn *progress,
+                  void *user, struct error *error)
 {
-    const struct model_options options = {
-        .device = model->device, .threads = model->threads, .kernels = model->kernels};
+    const struct model_options options = {.device = model->device,
+                                          .threads = model->threads,
+                                          .kernels = model->kernels,
+                                          .progress = progress,
+                                          .user = user};
     struct loading loading = {model, &options, NULL, 0, 0, error};
     close_backend(model);
     model->ops = ops;
@@ -281,12 +285,13 @@ static int reload(struct model *model, const struct backend_ops *ops, struct err
     return result;
 }
 
-int model_reopen(struct model *model, struct error *error)
+int model_reopen(struct model *model, model_progress_fn *progress, void *user, struct error *error)
 {
     struct error first = {0};
-    if (reload(model, model->ops, &first) == 0)
+    if (reload(model, model->ops, progress, user, &first) == 0)
         return 0;
-    if (model->ops != backend_cpu() && reload(model, backend_cpu(), error) == 0)
+    if (model->ops != backend_cpu() && first.code != ERROR_CANCELLED &&
+        reload(model, backend_cpu(), progress, user, error) == 0)
         return 0;
     return error_set(error, first.code, "%s", first.message);
 }

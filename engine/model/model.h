@@ -17,6 +17,8 @@
 #define KV_PAGE_TOKENS 32
 #define KV_AUTO        KV_TYPES /* as a wish: what suits the backend */
 
+typedef bool model_progress_fn(void *user, uint64_t done, uint64_t total);
+
 struct model_options {
     uint32_t context; /* tokens; 0 = all that the model supports */
     enum kv_type kv_type;
@@ -27,7 +29,7 @@ struct model_options {
     struct rope_override rope;
     /* Called while weights are read, with bytes done and in all; may be NULL. Returns false to
      * stop the load (ERROR_CANCELLED). */
-    bool (*progress)(void *user, uint64_t done, uint64_t total);
+    model_progress_fn *progress;
     void *user;
 };
 
@@ -61,9 +63,9 @@ int model_open(struct model **out, const char *directory, const struct model_opt
 void model_close(struct model *model);
 
 /* Opens the backend again and loads the weights anew, after its device was lost; where that fails,
- * the CPU's. Sizes and key/value type stay, all pages and buffers are gone. On error the model has
- * no backend. */
-int model_reopen(struct model *model, struct error *error);
+ * the CPU's. Sizes and key/value type stay, all pages and buffers are gone. On error, as when
+ * `progress` stops it, the model has no backend. */
+int model_reopen(struct model *model, model_progress_fn *progress, void *user, struct error *error);
 
 /* For `airo info`: plans from headers only, for any context and key/value type. */
 struct model_planner;

@@ -156,22 +156,21 @@ static void devices_are_checked(void **state)
     assert_int_equal(airo(&out, plugin, "run x --device gpu 2>&1"), 1);
     expect_part(&out, "device = gpu: must be auto, cpu, cuda");
     assert_int_equal(airo(&out, plugin, "run x --device cuda:3 2>&1"), 1);
-    expect_part(&out, "there is no device 3");
+    expect_part(&out, "device = cuda:3: there is no device 3");
     assert_int_equal(airo(&out, plugin, "run x --device cuda --kv-type f32 2>&1"), 1);
     expect_part(&out, "f32 keys and values are not offered on cuda");
     free(plugin);
     strbuf_free(&out);
 }
 
-/* Three turns; the device is lost in one of them. */
-static void a_lost_device_costs_one_reply(void **state)
+/* Three turns; the device is lost in one of them, and then the model is on `after`. */
+static void lose_device(const char *fault, const char *after)
 {
-    (void)state;
     struct strbuf out = {0};
     char *plugin = shim_plugin(), *text = NULL;
     const char *at = NULL;
     for (unsigned n = 400; n <= 520 && at == NULL; n += 40) {
-        char *variables = xasprintf("%s AIRO_SHIM_FAIL=lost:%u", plugin, n);
+        char *variables = xasprintf("%s AIRO_SHIM_FAIL=%s:%u", plugin, fault, n);
         free(text);
         assert_int_equal(airo(&out, variables,
                               "chat --plain -m vaquita --device cuda --context 512 --kv-disk 0 "
@@ -185,9 +184,23 @@ static void a_lost_device_costs_one_reply(void **state)
     assert_non_null(at);
     assert_null(strstr(at + 1, "backend: Host shim")); /* once */
     expect_part(&out, "the reply was cut at 3 tokens");
+    expect_part(&out, after);
+    assert_non_null(strstr(strstr(text, after), "the reply was cut at 3 tokens"));
     free(text);
     free(plugin);
     strbuf_free(&out);
+}
+
+static void a_lost_device_costs_one_reply(void **state)
+{
+    (void)state;
+    lose_device("lost", "the model is loaded again: Host shim");
+}
+
+static void the_cpu_takes_over_from_a_device_that_stays_lost(void **state)
+{
+    (void)state;
+    lose_device("gone", "the model is loaded again: CPU");
 }
 
 static int begin(void **state)
@@ -212,6 +225,7 @@ int main(void)
         cmocka_unit_test(plugins_that_cannot_be_used_are_named),
         cmocka_unit_test(devices_are_checked),
         cmocka_unit_test(a_lost_device_costs_one_reply),
+        cmocka_unit_test(the_cpu_takes_over_from_a_device_that_stays_lost),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "shim.h"
 
@@ -62,6 +63,13 @@ cudaError_t shim_ready()
 
 /* --- faults on request ------------------------------------------------------------------------ */
 
+/* What is lost does not come back. */
+static bool stays_away()
+{
+    const char *text = getenv("AIRO_SHIM_FAIL");
+    return text != NULL && strncmp(text, "gone:", 5) == 0;
+}
+
 enum fault_kind_hit fault_count(enum fault_kind kind)
 {
     static std::string plan;
@@ -73,7 +81,7 @@ enum fault_kind_hit fault_count(enum fault_kind kind)
     }
     static const char *const names[] = {"malloc:", "launch:", "copy:"};
     std::string name = names[kind];
-    bool lost = plan.compare(0, 5, "lost:") == 0;
+    bool lost = plan.compare(0, 5, "lost:") == 0 || stays_away();
     if (!lost && plan.compare(0, name.size(), name) != 0)
         return HIT_NOTHING;
     if (++counted != strtoull(plan.c_str() + (lost ? 5 : name.size()), NULL, 10))
@@ -276,7 +284,7 @@ cudaError_t cudaDeviceReset(void)
     struct device *device = device_get(current_device);
     device_drop_streams(current_device);
     memory_drop(current_device);
-    device->lost = cudaSuccess;
+    device->lost = stays_away() ? device->lost : cudaSuccess;
     device->used = 0;
     device->peers = 0;
     last_error = cudaSuccess;

@@ -12,6 +12,7 @@
  *                             malloc:N  cudaMalloc has no memory   launch:N  a launch is refused
  *                             copy:N    a copy or set is refused   lost:N    of all these the N-th
  *                             and everything after it fails when it runs, until cudaDeviceReset
+ *                             gone:N    the same, and the device stays lost
  *   AIRO_SHIM_AHEAD=1         whoever waits for a stream or event finds that the other streams have
  *                             overtaken it, as far as they do not wait for it
  *   AIRO_SHIM_POISON=0        no NaN patterns in fresh memory
