@@ -6,6 +6,7 @@
 
 #include "engine/base/alloc.h"
 #include "engine/base/file.h"
+#include "engine/model/backend_choice.h"
 #include "engine/model/gptq.h"
 #include "engine/model/rope.h"
 #include "engine/model/weights.h"
@@ -44,7 +45,8 @@ int backend_error_set(const struct backend_error *from, const char *directory, s
         [BACKEND_UNSUPPORTED] = ERROR_UNSUPPORTED,
         [BACKEND_FAILED] = ERROR_DEVICE,
     };
-    return error_set(error, codes[from->code], "%s: %s", directory, from->message);
+    return error_set(error, codes[from->code], "%s%s%s", directory != NULL ? directory : "",
+                     directory != NULL ? ": " : "", from->message);
 }
 
 void model_shape(struct backend_shape *shape, const struct model_config *config, uint32_t context,
@@ -140,7 +142,13 @@ int plan_open_backend(struct plan_input *input, const struct backend_options *op
     if (input->ops->open(&input->backend, &input->shape, options, &reason) == 0)
         return 0;
     input->backend = NULL;
-    return backend_error_set(&reason, input->directory, error);
+    if (input->ops == backend_cpu())
+        return backend_error_set(&reason, input->directory, error);
+    if (backend_choice_is_auto(options->device))
+        return backend_error_set(&reason, NULL, error);
+    char named[96];
+    snprintf(named, sizeof named, "device = %.80s", options->device);
+    return backend_error_set(&reason, named, error);
 }
 
 int plan_measure(struct model_plan *plan, const struct plan_input *input, struct error *error)
@@ -173,7 +181,7 @@ static void suggest(const struct model_plan *plan, const struct plan_input *inpu
     for (int type = (int)input->kv_type + 1; type < KV_TYPES; type++) {
         if (plan_kv_bytes(input, (enum kv_type)type, context) > room)
             continue;
-        snprintf(out, size, "fits with %s", kv_names[type]);
+        snprintf(out, size, "fits with --kv-type %s", kv_names[type]);
         return;
     }
     enum kv_type smallest = KV_Q4;
@@ -181,24 +189,27 @@ static void suggest(const struct model_plan *plan, const struct plan_input *inpu
     uint64_t pages = page > 0 ? room / page : 0;
     uint64_t tokens = pages > POOL_SPARE_PAGES ? (pages - POOL_SPARE_PAGES) * KV_PAGE_TOKENS : 0;
     if (tokens >= 512)
-        snprintf(out, size, "fits with %s and a context of %llu tokens", kv_names[smallest],
+        snprintf(out, size, "fits with --kv-type %s --context %llu", kv_names[smallest],
                  (unsigned long long)(tokens / 256 * 256));
     else
-        snprintf(out, size, "the weights alone do not leave room for a conversation");
+        snprintf(out, size,
+                 "the weights alone do not leave room for a "
+                 "conversation");
 }
 
 int plan_check(const struct model_plan *plan, const struct plan_input *input, struct error *error)
 {
     if (plan->total_bytes <= plan->available_bytes)
         return 0;
-    char total[32], weights[32], kv[32], available[32], advice[96];
+    char total[32], weights[32], kv[32], work[32], available[32], advice[96];
     suggest(plan, input, advice, sizeof advice);
     return error_set(error, ERROR_MEMORY,
-                     "%s: needs %s (%s of weights, %s for %u tokens of %s keys and values), %s "
-                     "free; %s",
+                     "%s: needs %s (%s of weights, %s for %u tokens of %s keys and values, %s to "
+                     "work in), %s free; %s",
                      input->directory, format_bytes(plan->total_bytes, total),
                      format_bytes(plan->weight_bytes, weights), format_bytes(plan->kv_bytes, kv),
                      input->shape.max_positions, kv_names[input->kv_type],
+                     format_bytes(plan->scratch_bytes, work),
                      format_bytes(plan->available_bytes, available), advice);
 }
 

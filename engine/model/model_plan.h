@@ -42,7 +42,7 @@ int plan_check(const struct model_plan *plan, const struct plan_input *input, st
 int plan_open_backend(struct plan_input *input, const struct backend_options *options,
                       struct error *error);
 
-/* Backend messages as ours; returns -1. */
+/* Backend messages as ours, after "directory: " where there is one (may be NULL); returns -1. */
 int backend_error_set(const struct backend_error *from, const char *directory, struct error *error);
 
 #endif

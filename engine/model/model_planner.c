@@ -21,7 +21,7 @@ static int measure(struct model_planner *planner, const char *device, uint32_t c
                    struct error *error)
 {
     struct plan_input *input = &planner->input;
-    const struct backend_options options = {.threads = 1, .device = device};
+    const struct backend_options options = {.device = device};
     input->kv_type = input->ops->kv_type;
     model_shape(&input->shape, input->config, input->config->context,
                 chunk ? chunk : input->ops->chunk);

@@ -68,19 +68,15 @@ static int parse_list(struct backend *backend, const char *list, int visible,
         char *end;
         long id = *at >= '0' && *at <= '9' ? strtol(at, &end, 10) : -1;
         if (id < 0 || (*end != ',' && *end != '\0') || (*end == ',' && end[1] == '\0'))
-            return gpu_error(error, BACKEND_UNSUPPORTED,
-                             "device cuda:%.32s: expected numbers parted by commas", list);
+            return gpu_error(error, BACKEND_UNSUPPORTED, "expected numbers parted by commas");
         if (id >= visible)
-            return gpu_error(error, BACKEND_UNSUPPORTED,
-                             "device cuda:%.32s: there is no device %ld, %d can be seen", list, id,
-                             visible);
+            return gpu_error(error, BACKEND_UNSUPPORTED, "there is no device %ld, %d can be seen",
+                             id, visible);
         for (uint32_t i = 0; i < backend->candidate_count; i++)
             if (backend->candidates[i] == id)
-                return gpu_error(error, BACKEND_UNSUPPORTED, "device cuda:%.32s: %ld comes twice",
-                                 list, id);
+                return gpu_error(error, BACKEND_UNSUPPORTED, "%ld comes twice", id);
         if (backend->candidate_count == DEVICES_MAX)
-            return gpu_error(error, BACKEND_UNSUPPORTED, "device cuda:%.32s: at most %d", list,
-                             DEVICES_MAX);
+            return gpu_error(error, BACKEND_UNSUPPORTED, "at most %d", DEVICES_MAX);
         if (!device_suits((int)id, error))
             return -1;
         backend->candidates[backend->candidate_count++] = (int)id;

@@ -344,10 +344,10 @@ static void plan_refuses_with_numbers(void **state)
                                         .vocab = 32000};
     const uint64_t gib = 1ull << 30;
     const struct refusal table[] = {{19 * gib, KV_F32, "needs 32.3 GiB (7.0 GiB of weights, 25.2"},
-                                    {25 * gib, KV_F32, "25.0 GiB free; fits with f16"},
-                                    {15 * gib, KV_F16, "fits with q8"},
-                                    {11 * gib, KV_F16, "fits with q4"},
-                                    {9 * gib, KV_Q8, "fits with q4 and a context of 8"},
+                                    {25 * gib, KV_F32, "25.0 GiB free; fits with --kv-type f16"},
+                                    {15 * gib, KV_F16, "fits with --kv-type q8"},
+                                    {11 * gib, KV_F16, "fits with --kv-type q4"},
+                                    {9 * gib, KV_Q8, "fits with --kv-type q4 --context 8"},
                                     {7 * gib, KV_F16, "do not leave room"}};
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         model_shape(&input.shape, &config, 16384, 256);
