@@ -54,21 +54,19 @@ static char *find_plugin(bool *found)
         return xstrdup(named);
     }
     char *program = program_directory();
-    char *beside = path_join(program != NULL ? program : ".", PLUGIN);
-    char *installed = xstrdup(AIRO_PREFIX "/lib/airo/" PLUGIN);
+    const char *at = program != NULL ? program : ".";
+    char *places[] = {path_join(at, PLUGIN), path_join(at, "../lib/airo/" PLUGIN),
+                      xstrdup(AIRO_PREFIX "/lib/airo/" PLUGIN)};
+    const size_t count = sizeof places / sizeof places[0];
+    size_t chosen = 0;
     free(program);
-    *found = true;
-    if (file_exists(beside)) {
-        free(installed);
-        return beside;
-    }
-    if (file_exists(installed)) {
-        free(beside);
-        return installed;
-    }
-    *found = false;
-    free(installed);
-    return beside;
+    while (chosen < count && !file_exists(places[chosen]))
+        chosen++;
+    *found = chosen < count;
+    char *path = xstrdup(places[*found ? chosen : 0]);
+    for (size_t i = 0; i < count; i++)
+        free(places[i]);
+    return path;
 }
 
 bool backend_choice_has_plugin(void)

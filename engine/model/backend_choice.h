@@ -1,7 +1,7 @@
 /*
  * backend_choice.h - which backend a model is given to: the CPU's, which is built in, or CUDA's, a
- * plug-in that lies beside the program (airo-cuda.so) or in PREFIX/lib/airo; $AIRO_CUDA names
- * another file.
+ * plug-in that lies beside the program (airo-cuda.so), in ../lib/airo from there or in
+ * PREFIX/lib/airo; $AIRO_CUDA names another file.
  */
 #ifndef AIRO_MODEL_BACKEND_CHOICE_H
 #define AIRO_MODEL_BACKEND_CHOICE_H

@@ -148,6 +148,20 @@ static void plugins_that_cannot_be_used_are_named(void **state)
     }
 }
 
+/* Installed, and moved as a whole since. */
+static void the_plugin_is_found_from_where_the_program_lies(void **state)
+{
+    (void)state;
+    char *command = xasprintf(
+        "mkdir -p %s/i/bin %s/i/lib/airo && "
+        "cp %s/airo %s/i/bin && cp %s/cuda-host/airo-cuda.so %s/i/lib/airo && "
+        "env -u AIRO_CUDA HOME=%s %s/i/bin/airo info models/vaquita "
+        "--device cuda | grep -q 'Host shim'",
+        directory, directory, build(), directory, build(), directory, directory, directory);
+    assert_int_equal(system(command), 0);
+    free(command);
+}
+
 static void devices_are_checked(void **state)
 {
     (void)state;
@@ -223,6 +237,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_are_those_of_the_cpu),
         cmocka_unit_test(plugins_that_cannot_be_used_are_named),
+        cmocka_unit_test(the_plugin_is_found_from_where_the_program_lies),
         cmocka_unit_test(devices_are_checked),
         cmocka_unit_test(a_lost_device_costs_one_reply),
         cmocka_unit_test(the_cpu_takes_over_from_a_device_that_stays_lost),
