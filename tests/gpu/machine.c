@@ -10,9 +10,11 @@ bool machine_describe(char *line, size_t bytes)
     int count = 0, runtime = 0, driver = 0;
     cudaError_t status = cudaGetDeviceCount(&count);
     if (status != cudaSuccess || count == 0) {
+        bool has_driver = cudaDriverGetVersion(&driver) == cudaSuccess && driver > 0;
         snprintf(line, bytes, "%s",
-                 count == 0 && status == cudaSuccess ? "none is there"
-                                                     : cudaGetErrorString(status));
+                 !has_driver             ? "no NVIDIA driver was found"
+                 : status == cudaSuccess ? "none is there"
+                                         : cudaGetErrorString(status));
         return false;
     }
     struct cudaDeviceProp device;
