@@ -104,7 +104,7 @@ static void reopens_as_it_was(void **state)
     const struct model *model = f->model;
     char *backend = xstrdup(model->ops->describe(model->backend));
     model->ops->memory(model->backend, &before);
-    assert_int_equal(model_reopen(f->model, &f->error), 0);
+    assert_int_equal(model_reopen(f->model, NULL, NULL, &f->error), 0);
     assert_string_equal(model->ops->describe(model->backend), backend);
     assert_string_equal(backend, "CPU plain C, 1 thread");
     model->ops->memory(model->backend, &after);
