@@ -30,6 +30,12 @@ static inline cudaError_t launch_allow_shared(const void *kernel, const cudaFunc
                                 most - (int)kept->sharedSizeBytes);
 }
 
+static inline int launch_driver()
+{
+    int version = 0;
+    return cudaDriverGetVersion(&version) == cudaSuccess ? version : 0;
+}
+
 template <typename... Parameters, typename... Arguments>
 static cudaError_t launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared,
                           cudaStream_t stream, bool dependent, Arguments... arguments)
@@ -41,8 +47,8 @@ static cudaError_t launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, 
     if (status != cudaSuccess)
         return status;
     /* Code made for sm_80, which the driver may have compiled for a newer device, does not wait in
-     * grid_wait and must not overlap. */
-    bool overlaps = dependent && attributes.ptxVersion >= 90;
+     * grid_wait and must not overlap. Drivers before 12.3 cannot keep the overlap in a graph. */
+    bool overlaps = dependent && attributes.ptxVersion >= 90 && launch_driver() >= 12030;
     cudaLaunchAttribute attribute = {};
     attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
     attribute.val.programmaticStreamSerializationAllowed = 1;
