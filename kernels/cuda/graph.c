@@ -4,7 +4,8 @@
  * What the launches depend on (the steps, how many rows and runs, how far the context reaches) is
  * the key; what the kernels read (tokens, positions, page tables) lies at fixed addresses. The
  * first time a key comes the steps are launched one by one; the second time they are captured, a
- * graph for each device, and from then on replayed. Kept are the GRAPHS_KEPT used last.
+ * graph for each device, and from then on replayed. Kept are the GRAPHS_KEPT used last. Where the
+ * driver refuses to record, the steps go on being launched one by one.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -135,7 +136,23 @@ static int run_steps(struct backend *backend, uint32_t first, uint32_t end)
     return 0;
 }
 
-/* Writes a stage down as a graph; nothing runs. */
+/* The driver cannot make this a graph; the device is as good as before. */
+static bool refused(cudaError_t result)
+{
+    return result == cudaErrorNotSupported || result == cudaErrorStreamCaptureUnsupported ||
+           result == cudaErrorStreamCaptureInvalidated;
+}
+
+static int give_graphs_up(struct backend *backend)
+{
+    cudaGetLastError();
+    backend->no_graphs = true;
+    backend->failed = false; /* a launch may have failed for being recorded */
+    backend->fault[0] = '\0';
+    return 0;
+}
+
+/* Writes a stage down as a graph; nothing runs. *exec stays NULL where the driver refuses. */
 static int capture(struct backend *backend, struct device *device, uint32_t first, uint32_t end,
                    cudaGraphExec_t *exec)
 {
@@ -147,14 +164,13 @@ static int capture(struct backend *backend, struct device *device, uint32_t firs
         return -1;
     int result = run_steps(backend, first, end);
     cudaError_t ended = cudaStreamEndCapture(device->stream, &graph);
-    if (result == 0)
-        result = gpu_check(backend, device, ended, "recording a graph");
-    if (result == 0)
-        result = gpu_check(backend, device, cudaGraphInstantiateWithFlags(exec, graph, 0),
-                           "making a graph");
+    if (result == 0 && ended == cudaSuccess)
+        ended = cudaGraphInstantiateWithFlags(exec, graph, 0);
     if (graph != NULL)
         cudaGraphDestroy(graph);
-    return result;
+    if (refused(ended))
+        return give_graphs_up(backend);
+    return result == 0 ? gpu_check(backend, device, ended, "recording a graph") : -1;
 }
 
 static int run_stage(struct backend *backend, struct graph *graph, uint32_t first, uint32_t end)
@@ -162,11 +178,13 @@ static int run_stage(struct backend *backend, struct graph *graph, uint32_t firs
     struct device *device = step_device(backend, &backend->steps[first]);
     if (step_border(backend, &backend->steps[first]) != 0)
         return -1;
-    if (graph == NULL)
+    if (graph == NULL || backend->no_graphs)
         return run_steps(backend, first, end);
     cudaGraphExec_t *exec = &graph->exec[device - backend->devices];
     if (!graph->captured && capture(backend, device, first, end, exec) != 0)
         return -1;
+    if (*exec == NULL)
+        return run_steps(backend, first, end);
     if (gpu_check(backend, device, cudaSetDevice(device->id), "choosing the device") != 0)
         return -1;
     return gpu_check(backend, device, cudaGraphLaunch(*exec, device->stream), "a step");

@@ -150,6 +150,7 @@ struct backend {
     uint32_t step_count, step_capacity;
     uint32_t at; /* device that has x */
     struct graphs *graphs;
+    bool no_graphs; /* the driver refuses to record */
 
     float *logits, *logits_pinned;              /* [max_head_rows][vocab] */
     struct gpu_candidate *best, *best_pinned;   /* [max_head_rows][limit] */

@@ -79,10 +79,10 @@ enum fault_kind_hit fault_count(enum fault_kind kind)
         plan = text ? text : "";
         counted = 0;
     }
-    static const char *const names[] = {"malloc:", "launch:", "copy:"};
+    static const char *const names[] = {"malloc:", "launch:", "copy:", "capture:"};
     std::string name = names[kind];
     bool lost = plan.compare(0, 5, "lost:") == 0 || stays_away();
-    if (!lost && plan.compare(0, name.size(), name) != 0)
+    if (lost ? kind == FAULT_CAPTURE : plan.compare(0, name.size(), name) != 0)
         return HIT_NOTHING;
     if (++counted != strtoull(plan.c_str() + (lost ? 5 : name.size()), NULL, 10))
         return HIT_NOTHING;

@@ -13,6 +13,7 @@
  *                             copy:N    a copy or set is refused   lost:N    of all these the N-th
  *                             and everything after it fails when it runs, until cudaDeviceReset
  *                             gone:N    the same, and the device stays lost
+ *                             capture:N  a capture is found to be of no use at its end
  *   AIRO_SHIM_AHEAD=1         whoever waits for a stream or event finds that the other streams have
  *                             overtaken it, as far as they do not wait for it
  *   AIRO_SHIM_POISON=0        no NaN patterns in fresh memory
@@ -79,7 +80,7 @@ cudaError_t shim_result(cudaError_t error);
 /* What every call begins with: cudaSuccess, or why the current device takes no calls. */
 cudaError_t shim_ready();
 
-enum fault_kind { FAULT_MALLOC, FAULT_LAUNCH, FAULT_COPY };
+enum fault_kind { FAULT_MALLOC, FAULT_LAUNCH, FAULT_COPY, FAULT_CAPTURE };
 enum fault_kind_hit { HIT_NOTHING, HIT_THIS, HIT_LOST };
 enum fault_kind_hit fault_count(enum fault_kind kind);
 

@@ -517,7 +517,7 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph)
     for (const struct CUstream_st *joined : streams())
         if (joined->capture == capture)
             const_cast<struct CUstream_st *>(joined)->capture = nullptr;
-    if (capture->invalid)
+    if (capture->invalid || fault_count(FAULT_CAPTURE) == HIT_THIS)
         return shim_result(cudaErrorStreamCaptureInvalidated);
     *graph = new CUgraph_st{capture->operations};
     return cudaSuccess;
