@@ -24,6 +24,8 @@
 #define EXACT   2e-5
 #define ROUNDED 1.2e-2
 
+#define HEAD_ROWS 8
+
 static const char *const sets[] = {"reference", "avx2", "avx512"};
 static const uint32_t batches[] = {1, 2, 3, 5, 8, 17};
 
@@ -380,12 +382,96 @@ static void refusals(void **state)
     kernel_model_free(model);
 }
 
+/* What one step of n rows gives: q, the product of gate and up, x after down, and logits. */
+static void linear_steps(struct kernel_run *run, const float *input, uint32_t n, uint32_t hidden)
+{
+    struct backend_batch batch = {.n = n};
+    memcpy(kernel_data(run->x), input, (size_t)n * hidden * sizeof *input);
+    assert_int_equal(run->ops->norm_qkv(run->backend, 0, &batch, run->x, run->q, run->k, run->v),
+                     0);
+    assert_int_equal(run->ops->norm_gate_up(run->backend, 0, &batch, run->x, run->h), 0);
+    assert_int_equal(run->ops->project_add(run->backend, 0, LINEAR_DOWN, &batch, run->h, run->x),
+                     0);
+}
+
+static const float *head_rows(struct kernel_run *run, uint32_t n)
+{
+    static const uint32_t rows[HEAD_ROWS] = {0, 1, 2, 3, 4, 5, 6, 7};
+    const float *logits = NULL;
+    assert_int_equal(run->ops->head(run->backend, rows, n, run->x, &logits), 0);
+    return logits;
+}
+
+/* The rows of a step of n tokens have the bits that each has in a step of its own. */
+static void check_rows(const struct kernel_model *model, const char *set)
+{
+    const uint32_t hidden = model->shape.hidden, vocab = model->shape.vocab;
+    const uint32_t ffn = model->shape.ffn;
+    const size_t width = (size_t)2 * hidden + ffn + vocab;
+    float *input = calloc((size_t)HEAD_ROWS * hidden, sizeof *input);
+    float *alone = calloc(HEAD_ROWS * width, sizeof *alone);
+    struct kernel_run run;
+    fill(input, (size_t)HEAD_ROWS * hidden, 41);
+    const bool here = kernel_open(&run, model, set, 1, KV_F32, 4) == 0;
+    for (uint32_t t = 0; here && t < HEAD_ROWS; t++) {
+        float *row = alone + t * width;
+        linear_steps(&run, input + t * hidden, 1, hidden);
+        memcpy(row, kernel_data(run.x), hidden * sizeof *row);
+        memcpy(row + hidden, kernel_data(run.q), hidden * sizeof *row);
+        memcpy(row + 2 * hidden, kernel_data(run.h), ffn * sizeof *row);
+        memcpy(row + 2 * hidden + ffn, head_rows(&run, 1), vocab * sizeof *row);
+    }
+    for (uint32_t n = 2; here && n <= HEAD_ROWS; n++) {
+        linear_steps(&run, input, n, hidden);
+        const float *logits = head_rows(&run, n);
+        for (uint32_t t = 0; t < n; t++) {
+            const float *row = alone + t * width;
+            assert_memory_equal(kernel_data(run.x) + t * hidden, row, hidden * sizeof *row);
+            assert_memory_equal(kernel_data(run.q) + t * hidden, row + hidden,
+                                hidden * sizeof *row);
+            assert_memory_equal(kernel_data(run.h) + t * ffn, row + 2 * hidden, ffn * sizeof *row);
+            assert_memory_equal(logits + t * vocab, row + 2 * hidden + ffn, vocab * sizeof *row);
+        }
+    }
+    if (here)
+        kernel_close(&run);
+    free(input);
+    free(alone);
+}
+
+/* Layers of two sizes, because what stays in the cache may be done in another way. */
+static void rows_do_not_matter(void **state)
+{
+    (void)state;
+    static const struct kernel_options options[] = {
+        {.hidden = 256, .ffn = 704, .order = ORDER_SHARED, .vocab = 101, .table = BACKEND_F16},
+        {.hidden = 1152, .heads = 18, .head_dim = 64, .ffn = 1200, .table = BACKEND_F32},
+        {.hidden = 72,
+         .heads = 3,
+         .head_dim = 24,
+         .ffn = 88,
+         .weights = WEIGHTS_BF16,
+         .table = BACKEND_BF16},
+    };
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+        struct kernel_options full = options[i];
+        full.heads = full.heads > 0 ? full.heads : 4;
+        full.head_dim = full.hidden / full.heads;
+        struct kernel_model *model = kernel_model_make(&full, 17);
+        for (size_t k = 1; k < sizeof sets / sizeof sets[0]; k++)
+            check_rows(model, sets[k]);
+        kernel_model_free(model);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(orders), cmocka_unit_test(group_sizes),  cmocka_unit_test(awkward_shapes),
-        cmocka_unit_test(zeros),  cmocka_unit_test(dense_layers), cmocka_unit_test(zero_patterns),
-        cmocka_unit_test(tables), cmocka_unit_test(silu_limits),  cmocka_unit_test(refusals),
+        cmocka_unit_test(orders),         cmocka_unit_test(group_sizes),
+        cmocka_unit_test(awkward_shapes), cmocka_unit_test(zeros),
+        cmocka_unit_test(dense_layers),   cmocka_unit_test(zero_patterns),
+        cmocka_unit_test(tables),         cmocka_unit_test(silu_limits),
+        cmocka_unit_test(refusals),       cmocka_unit_test(rows_do_not_matter),
     };
     return cmocka_run_group_tests_name("linear", tests, NULL, NULL);
 }
