@@ -132,17 +132,17 @@ def copying(rng):
 
 def finding(rng):
     """Short lines, and 'with X: the line that has it', once for each: how to get from a word to where its line begins."""
-    w, n, most = World(rng), rng.choice((2, 3, 4, 6, 9, 14, 20)), rng.choice((3, 3, 4, 6, 9, 14))
-    makers = (w.word, w.name, lambda: rng.choice(W.NOUNS), lambda: rng.choice(W.ADJ), lambda: rng.choice(W.ITEMS), lambda: rng.choice(W.VERBS), w.number)
+    w, n, most = World(rng), rng.choice((2, 3, 4, 6, 9, 14, 20)), rng.choice((2, 2, 3, 3, 4, 6, 9, 14))
+    makers = (lambda: rng.choice(W.NOUNS),) if rng.random() < .5 else (w.word, w.name, lambda: rng.choice(W.NOUNS), lambda: rng.choice(W.ADJ), lambda: rng.choice(W.ITEMS), lambda: rng.choice(W.VERBS), w.number)
     items, seen = [], set()
     for _ in range(n):
         line = [x for x in dict.fromkeys(rng.choice(makers)() for _ in range(rng.randint(2, most))) if x not in seen]
         seen.update(line)
         items += [line] if line else []
     sep = rng.choice((". ", "\n", "; ", "\n\n", ", and ", ". "))
-    cue = rng.choice(("with {}: ", "{}? ", "find {}: ", "what about {}? ", "the one with {} is ", "USER: {}? ASSISTANT: ", "USER: What is said about {}? ASSISTANT: "))
+    cue = rng.choice(("{}: ", "{}: ", "with {}: ", "{}? ", "find {}: ", "what about {}? ", "the one with {} is ", "USER: {}? ASSISTANT: ", "USER: What is said about {}? ASSISTANT: "))
     texts = [" ".join(line) for line in items]
-    texts = [t[0].upper() + t[1:] for t in texts] if rng.random() < .5 else texts
+    texts = [t[0].upper() + t[1:] for t in texts] if rng.random() < .3 else texts
     pieces, order = [(sep.join(texts) + rng.choice(("", "\n", ". ")), REST)], list(range(len(items)))
     rng.shuffle(order)
     for i in order:
