@@ -6,7 +6,8 @@
  * activation buffers and its threads or streams. One thread at a time may call it. Everything is
  * row-major; a step takes a batch of n tokens, each with its own sequence and position: n = 1 is
  * decode, n <= 8 a draft being verified or several chats at once, n large is prefill. Nothing is
- * allocated in a step. Results do not depend on what else is in the batch.
+ * allocated in a step. What a token gets does not depend on what stands beside it, bit for bit;
+ * only a device may compute steps of more than 64 tokens (a prompt being read) in another order.
  *
  * Backends: kernels/cpu (built in). A shared object offers `const struct backend_ops
  * *airo_backend(void)`; its `abi` must equal BACKEND_ABI.
