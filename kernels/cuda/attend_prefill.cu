@@ -310,9 +310,11 @@ static __device__ __forceinline__ gpu_run run_of_block(const gpu_attend_call &ca
     return call.batch.run[gridDim.x - 1 - blockIdx.x];
 }
 
+/* A shuffled index is known to be the same in all lanes, and what follows from it takes registers
+ * of the warp, not of each thread. */
 static __device__ __forceinline__ warp_rows rows_of_warp(const gpu_run &run)
 {
-    warp_rows rows = {warp_index() * WARP_ROWS, 0, run.position, 0};
+    warp_rows rows = {warp_shuffle(warp_index(), 0) * WARP_ROWS, 0, run.position, 0};
     if (rows.first >= run.count)
         return rows;
     uint32_t left = run.count - rows.first;

@@ -143,11 +143,9 @@ DEVICE void rows_scatter(const struct linear_arguments &a, unsigned char *rows, 
             values_load(next, a, c, token + 1);
             float sum = values_store(values, c, rows + token * a.row_bytes, first, inputs);
             float *warp = sums + token * LINEAR_WARPS + warp_index();
-            sum = warp_sum(sum) + (column == 4 * threadIdx.x ? 0 : *warp);
-            warp_sync(); /* all have read what the first lane now writes */
+            sum = warp_sum(sum);
             if (lane_index() == 0)
-                *warp = sum;
-            warp_sync();
+                *warp = sum + (column == 4 * threadIdx.x ? 0 : *warp);
 #pragma unroll
             for (int i = 0; i < COLUMNS; i++)
                 values[i] = next[i];

@@ -37,9 +37,13 @@ uint32_t order_below(uint32_t end)
     return (uint32_t)((number() >> 32) * end >> 32);
 }
 
+/* The first or the last far ahead now and then: they are the ones that kernels give tasks to. */
 static void draw(uint8_t *places, uint32_t count)
 {
-    for (uint32_t i = 0; i < count; i++) {
+    uint32_t kind = order_below(4);
+    for (uint32_t i = 0; i < count && kind < 2; i++)
+        places[i] = (uint8_t)(kind == 0 ? i : count - 1 - i);
+    for (uint32_t i = 0; i < count && kind >= 2; i++) {
         uint32_t other = order_below(i + 1);
         places[i] = places[other];
         places[other] = (uint8_t)i;
