@@ -3,7 +3,8 @@
 
 A conversation is a list of (text, weight) pieces, tokenised apart in that order; weight is the loss weight, and a
 piece that is None stands for the end-of-sequence id. A third element that is true says that the text is spelled as at the
-beginning of a line, without the space that otherwise comes first: so that an answer has the very tokens of its sentence. Run as a command it prints samples:
+beginning of a line, without the space that otherwise comes first: so that an answer has the very tokens of its sentence. A
+fourth element, a Guide, tells where the answer stands. Run as a command it prints samples:
 
     python3 corpus.py --seed 1 --kind closed --n 3
 """
@@ -16,6 +17,7 @@ import words as W
 from documents import add_documents, blocks_text, library
 from facts import make_fact
 from freetext import free_fact, known_fact, prose_fact
+from places import Guide, Place
 from scenes import scene
 from world import World
 
@@ -62,7 +64,7 @@ def closed(rng, blocks=1, facts=4, turns=9, split="train", src=.6):
     """A closed-context conversation: facts are asked for in any order; now and then more blocks come later, or one asks where it stood."""
     lib = library(rng, split)
     docs = add_documents(lib, blocks, facts)
-    pieces, head, order, n = [], SYSTEM + "USER: ", list(lib.items), 0
+    pieces, places, head, order, n = [], {}, SYSTEM + "USER: ", list(lib.items), 0
     if rng.random() < .05:
         q, a = smalltalk.turn(rng)
         pieces += [(head + q + " ASSISTANT: ", REST), (a, ANSWER), None]
@@ -87,15 +89,22 @@ def closed(rng, blocks=1, facts=4, turns=9, split="train", src=.6):
             if q2:
                 q, a, source = q + rng.choice((" ", "\n", " And: ")) + q2, item.said + "\n" + a2, False
         ins = q + (SOURCE if source else "") + (HONEST if rng.random() < honest else "")
+        begin = len(head)
         if docs or wrap_all:
-            ins = f"BEGININSTRUCTION\n{ins}\nENDINSTRUCTION" + ("\n" if rng.random() < .04 else "")
+            ins, begin = f"BEGININSTRUCTION\n{ins}\nENDINSTRUCTION" + ("\n" if rng.random() < .04 else ""), begin + len("BEGININSTRUCTION\n")
         if docs:
-            ins, docs = blocks_text(docs) + ins, []
-        pieces += [(head + ins + " ASSISTANT: ", REST), (a, ANSWER, item.bare and not absent), None]
+            text = blocks_text(docs)
+            for i in lib.items:
+                if i.doc in docs:
+                    at = len(head) + i.doc["text_at"] + i.at
+                    places[i] = Place(len(pieces), at, at + len(i.said)), Place(len(pieces), len(head) + i.doc["meta_at"], len(head) + i.doc["meta_end"])
+            ins, begin, docs = text + ins, begin + len(text), []
+        guide = Guide(Place(len(pieces), begin, begin + len(q)), *((None, None) if absent else places[item]))
+        pieces += [(head + ins + " ASSISTANT: ", REST), (a, ANSWER, item.bare and not absent, guide), None]
         head, n = "USER: ", n + 1
         if not absent and not source and "\n" not in a and rng.random() < .1:
             again = rng.choice(("Source?", "Source?", "Where does it say so?", "Which document says that?", "What is the source?", "source", "Where did you read that?"))
-            pieces += [(head + again + " ASSISTANT: ", REST), (source_text(item), ANSWER, True), None]
+            pieces += [(head + again + " ASSISTANT: ", REST), (source_text(item), ANSWER, True, Guide(Place(len(pieces), len(head), len(head) + len(again)), *places[item])), None]
     return pieces
 
 
@@ -143,13 +152,18 @@ def finding(rng):
     cue = rng.choice(("{}: ", "{}: ", "with {}: ", "{}? ", "find {}: ", "what about {}? ", "the one with {} is ", "USER: {}? ASSISTANT: ", "USER: What is said about {}? ASSISTANT: "))
     texts = [" ".join(line) for line in items]
     texts = [t[0].upper() + t[1:] for t in texts] if rng.random() < .3 else texts
-    pieces, order = [(sep.join(texts) + rng.choice(("", "\n", ". ")), REST)], list(range(len(items)))
+    pieces, order, lines, at = [(sep.join(texts) + rng.choice(("", "\n", ". ")), REST)], list(range(len(items))), [], 0
+    for t in texts:
+        lines.append(Place(0, at, at + len(t)))
+        at += len(t) + len(sep)
     rng.shuffle(order)
     for i in order:
         key = rng.choice(items[i][len(items[i]) > 1 and rng.random() < .7:])
         if rng.random() < .25:
             key += " " + rng.choice(items[i])
-        pieces += [(cue.format(key), REST), (texts[i], ANSWER, "\n" in sep and i > 0)]
+        key_at = cue.index("{")
+        guide = Guide(Place(len(pieces), key_at, key_at + len(key)), lines[i])
+        pieces += [(cue.format(key), REST), (texts[i], ANSWER, "\n" in sep and i > 0, guide)]
     return pieces + [None]
 
 

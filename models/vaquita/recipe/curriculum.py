@@ -9,6 +9,7 @@ import random
 import torch
 
 import corpus
+import guides
 from corpus import ANSWER, REST
 
 BOS, EOS = 1, 2
@@ -17,19 +18,24 @@ SPAN = 16384
 FOUND = 4.0                  # the weight of an answer's first two tokens, in which it shows whether it was found
 
 # up to so many million tokens: the shares of copying exercises, of finding exercises and of talk, and the most facts a conversation has
-KINDS = [(2.0, .7, 0, .04, 3), (3.0, .35, .35, .03, 3), (7.4, .1, .5, .04, 4), (18.0, .05, .6, .03, 4), (20.0, .05, .3, .05, 12),
-         (23.0, .05, .1, .08, 60), (1e9, .04, .03, .1, 999)]
+KINDS = [(1.5, .5, .3, .02, 3), (3.0, .2, .4, .03, 4), (9.5, .06, .3, .04, 8), (11.0, .05, .15, .06, 16), (12.5, .04, .08, .09, 60),
+         (1e9, .03, .04, .11, 999)]
 
 # up to so many million tokens: {row length: share of the steps}
 LENGTHS = [
-    (3.0, {384: 1}),
-    (18.0, {512: 1}),
-    (20.0, {512: .6, 1024: .4}),
-    (24.0, {512: .35, 1024: .4, 2048: .25}),
-    (34.0, {512: .2, 1024: .3, 2048: .35, 4096: .15}),
-    (50.0, {512: .15, 1024: .25, 2048: .3, 4096: .27, 8192: .03}),
-    (1e9, {512: .15, 1024: .2, 2048: .25, 4096: .3, 8192: .08, 16384: .02}),
+    (2.0, {384: 1}),
+    (9.5, {512: 1}),
+    (11.0, {512: .5, 1024: .5}),
+    (12.5, {512: .3, 1024: .4, 2048: .3}),
+    (16.0, {512: .2, 1024: .3, 2048: .3, 4096: .2}),
+    (20.0, {512: .2, 1024: .25, 2048: .25, 4096: .25, 8192: .05}),
+    (1e9, {512: .2, 1024: .22, 2048: .22, 4096: .22, 8192: .1, 16384: .04}),
 ]
+
+
+def guidance(seen):
+    """The weight of the loss of attention: whole until finding works, then less and less."""
+    return .3 * min(1, max(.15, (18 - seen) / 8))
 
 
 def draw(rng, shares):
@@ -42,23 +48,50 @@ def ids_of(sp, piece):
     return sp.encode(piece[0])
 
 
-def encode(sp, pieces):
-    """-> ids, loss weights"""
-    ids, weights = [BOS], [0.0]
-    for p in pieces:
+def source_cut(sp, p, ids):
+    """How many of an answer's ids come before its source."""
+    if p[0].startswith("Source:"):
+        return 0
+    return len(ids_of(sp, (p[0].split("\nSource:")[0], *p[1:]))) if "\nSource:" in p[0] else len(ids)
+
+
+def encode(sp, pieces, spelling=None):
+    """-> ids, loss weights, marks (guides.py; empty without a spelling)"""
+    ids, weights, marks, places, met = [BOS], [0.0], guides.Marks(), {}, set()
+    for n, p in enumerate(pieces):
         if p is None:
             ids.append(EOS)
             weights.append(ANSWER)
-        else:
-            new = ids_of(sp, p)
-            ids += new
-            weights += [p[1] * FOUND] * min(2, len(new)) + [p[1]] * (len(new) - 2) if p[1] == ANSWER else [p[1]] * len(new)
-    return ids, weights
+            continue
+        new, first = ids_of(sp, p), len(ids)
+        ids += new
+        weights += [p[1] * FOUND] * min(2, len(new)) + [p[1]] * (len(new) - 2) if p[1] == ANSWER else [p[1]] * len(new)
+        if spelling and p[1] != ANSWER:
+            places[n] = guides.Piece(p[0], first, new, spelling.starts(new, 1))
+        guide = p[3] if len(p) > 3 else None
+        if not spelling or guide is None:
+            continue
+        if guide.names:
+            said = guides.Piece(p[0], first, new, spelling.starts(new, 1))
+            for at, place in guide.names:
+                marks.name(said, at, places[place.piece], place)
+            continue
+        tokens = lambda place: place and places[place.piece].tokens(place.begin, place.end)
+        marks.question(first, tokens(guide.question))
+        if guide.sentence is None:
+            marks.nowhere(first)
+            continue
+        span, source = tokens(guide.sentence), tokens(guide.source)
+        if span not in met:
+            met.add(span)
+            marks.sentence(span, source)
+        marks.answer(ids, first, span, source_cut(sp, p, new), source)
+    return ids, weights, marks.lists
 
 
 def positions(rng, n, seen):
     """Of n tokens: 0, 1, 2 ... or, for about half of the rows once copying works, with gaps up to SPAN."""
-    if seen < 8 or n >= SPAN or rng.random() < .45:
+    if seen < 3 or n >= SPAN or rng.random() < .45:
         return list(range(n))
     slack = int(math.exp(rng.uniform(math.log(64), math.log(SPAN - n))))
     cuts = sorted(rng.sample(range(1, n), rng.choice((1, 1, 2, 3, 4))))
@@ -72,22 +105,26 @@ def positions(rng, n, seen):
     return out
 
 
-def batch(sp, rng, seen, budget, step):
-    """-> ids and weights [rows, length + 1], positions [rows, length]; seen in millions. The length is the same for all workers."""
+def batch(sp, rng, seen, budget, step, spelling):
+    """-> ids and weights [rows, length + 1], positions [rows, length], marks of each row; seen in millions. The length is the same for all
+    workers."""
     length = draw(random.Random(step), next(s for top, s in LENGTHS if seen < top))
     kinds = next(k[1:] for k in KINDS if seen < k[0])
-    ids, weights, places = [], [], []
+    ids, weights, places, marks = [], [], [], []
     for _ in range(max(1, budget // length)):
-        x, w = [], []
+        x, w, found = [], [], {k: [] for k in guides.KINDS}
         while len(x) < length + 1:
-            i, v = encode(sp, corpus.sample(rng, length, *kinds))
+            i, v, m = encode(sp, corpus.sample(rng, length, *kinds), spelling)
+            for k in found:
+                found[k] += [(a + len(x), b + len(x), c + len(x)) for a, b, c in m[k]]
             x += i
             w += v
         share = REST / SAMPLED
         ids.append(x[:length + 1])
         weights.append([v if v >= ANSWER else share if v and rng.random() < SAMPLED else 0.0 for v in w[:length + 1]])
         places.append(positions(rng, length, seen))
-    return torch.tensor(ids), torch.tensor(weights), torch.tensor(places)
+        marks.append(guides.cut_to(found, length, rng))
+    return torch.tensor(ids), torch.tensor(weights), torch.tensor(places), marks
 
 
 def held_out(sp, rng, length):
@@ -108,7 +145,7 @@ def spans_of(sp, pieces):
             continue
         new = ids_of(sp, p)
         if p[1] == ANSWER:
-            cut = len(ids_of(sp, (p[0].split("\nSource:")[0], *p[1:]))) if not p[0].startswith("Source:") else 0
+            cut = source_cut(sp, p, new)
             if cut:
                 spans.append(("r" if p[0] == corpus.REFUSAL else "a", len(ids), len(ids) + cut))
             if cut < len(new):

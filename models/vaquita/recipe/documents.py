@@ -20,11 +20,12 @@ def words_of(text):
 
 
 class Item:
-    """A fact in its place: what the document says, word for word, in which document, and whether a line begins with it."""
-    __slots__ = ("fact", "said", "doc", "number", "bare")
+    """A fact in its place: what the document says, word for word, in which document, at which character of its text, and whether a
+    line begins with it."""
+    __slots__ = ("fact", "said", "doc", "number", "bare", "at")
 
     def __init__(self, fact, said, doc, number):
-        self.fact, self.said, self.doc, self.number, self.bare = fact, said, doc, number, False
+        self.fact, self.said, self.doc, self.number, self.bare, self.at = fact, said, doc, number, False, 0
 
 
 class Library:
@@ -135,24 +136,47 @@ def dress(w, s):
     return s
 
 
+def heading(w):
+    r = w.r
+    name = r.choice((w.name(), cap(r.choice(W.NOUNS)), f"The {r.choice(W.NOUNS)} of {w.name()}", f"{cap(r.choice(W.NOUNS))} and {r.choice(W.NOUNS)}", r.choice(W.NOUNS).upper()))
+    return r.choice(("# ", "", "== ", "## ", "")) + name + r.choice(("\n", "\n\n"))
+
+
 def put_together(w, sentences):
-    """-> the text, and which of the sentences begin a line."""
-    r, x, title, bare = w.r, w.r.random(), "", [True] * len(sentences)
-    if r.random() < .1:
-        title = r.choice(("# ", "", "== ", "## ")) + r.choice((w.name(), cap(r.choice(W.NOUNS)), f"The {r.choice(W.NOUNS)} of {w.name()}")) + r.choice(("\n", "\n\n"))
+    r, x = w.r, w.r.random()
+    title = heading(w) if r.random() < .1 else ""
     if x < .58:
-        out, size = [], r.choice((0, 0, 3, 5, 8))
+        out, size, headed = [], r.choice((0, 0, 3, 5, 8)), r.random() < .3
         for n, s in enumerate(sentences):
             gap = "" if not n else "\n\n" if size and n % size == 0 else " " if sentences[n - 1][-1] in ".?!" else "\n"
-            bare[n] = gap != " "
+            gap += heading(w) if "\n\n" in gap and headed else ""
             out.append(gap + s)
-        return title + "".join(out), bare
+        return title + "".join(out)
     if x < .76:
-        return title + "\n".join(sentences), bare
+        return title + "\n".join(sentences)
     if x < .88:
-        return title + "\n\n".join(sentences), bare
+        return title + "\n\n".join(sentences)
     mark = r.choice(("- ", "* ", "{}. ", "{}) ", "§{} ", "  "))
-    return title + "\n".join(mark.format(n + 1) + s for n, s in enumerate(sentences)), [False] * len(sentences)
+    return title + "\n".join(mark.format(n + 1) + s for n, s in enumerate(sentences))
+
+
+def wrap(text, width, indent):
+    """Lines of at most so many columns, each indented; -> the text, and where each character went."""
+    out, where, column = [], [], 0
+    put = lambda x: out.extend(x)
+    for m in re.finditer(r"\S+|\s", text):
+        t = m.group()
+        if t == " " and column:
+            follows = re.match(r"\S*", text[m.end():]).group()
+            t = "\n" if column + 1 + len(follows) > width else t
+        if t == "\n":
+            column = 0
+        else:
+            put(indent if not column else "")
+            column += len(t)
+        where += range(len(out), len(out) + len(t))
+        put(t)
+    return "".join(out), where
 
 
 def add_documents(library, blocks, count):
@@ -173,19 +197,30 @@ def add_documents(library, blocks, count):
             said = dress(w, f.sentence) if f.sentence[-1] == "." and len(f.free) < 3 else f.sentence
             library.add(f, said, doc)
             lines.append(said)
-        doc["text"], bare = put_together(w, lines)
-        for item, begins in zip(library.items[len(library.items) - len(lines):], bare):
-            item.bare = begins
+        text, where, at = put_together(w, lines), None, 0
+        doc["text"] = text
+        if r.random() < .1:
+            doc["text"], where = wrap(text, r.choice((46, 56, 64, 70, 76)), r.choice(("", "", "  ", "    ", "       ")))
+        for item in library.items[len(library.items) - len(lines):]:
+            begin = text.index(item.said, at)
+            at = begin + len(item.said)
+            if where:
+                begin, item.said = where[begin], doc["text"][where[begin]:where[at - 1] + 1]
+            item.at, item.bare = begin, begin == 0 or doc["text"][begin - 1] == "\n"
         library.docs.append(doc)
         added.append(doc)
     return added
 
 
 def blocks_text(docs):
-    out = []
+    out, at = [], 0
     for d in docs:
         head = "".join(f"{k}: {v}\n" for k, v in d["meta"].items())
         out.append(f"BEGININPUT\nBEGINCONTEXT\n{head}ENDCONTEXT\n{d['text']}\nENDINPUT\n")
+        d["meta_at"] = at + len("BEGININPUT\nBEGINCONTEXT")     # the line break in front belongs to it
+        d["meta_end"] = d["meta_at"] + len(head)
+        d["text_at"] = d["meta_end"] + len("\nENDCONTEXT\n")
+        at += len(out[-1])
     return "".join(out)
 
 

@@ -84,7 +84,8 @@ class Attention(nn.Module):
         self.heads = c.num_attention_heads
         self.q_proj, self.k_proj, self.v_proj, self.o_proj = (nn.Linear(h, h, bias=False) for _ in range(4))
 
-    def forward(self, x, cos, sin, cache=None):
+    def forward(self, x, cos, sin, cache=None, look=None):
+        """look: called with the queries and keys [rows, heads, tokens, dim]."""
         b, t, h = x.shape
         qkv = together(x, self.q_proj, self.k_proj, self.v_proj).view(b, t, 3 * self.heads, -1).transpose(1, 2)
         qk, v = qkv.split((2 * self.heads, self.heads), 1)
@@ -93,6 +94,8 @@ class Attention(nn.Module):
             if cache:
                 k, v = torch.cat([cache[0], k], 2), torch.cat([cache[1], v], 2)
             cache[:] = [k, v]
+        if look is not None:
+            look(q, k)
         if self.training and q.device.type == "cpu" and q.dtype == torch.bfloat16:
             y = causal_attention(q, k, v)
         else:
@@ -120,8 +123,8 @@ class Layer(nn.Module):
         self.post_attention_layernorm = Norm(c.hidden_size, c.rms_norm_eps)
         self.mlp = Mlp(c)
 
-    def forward(self, x, cos, sin, cache=None):
-        x = x + self.self_attn(self.input_layernorm(x), cos, sin, cache)
+    def forward(self, x, cos, sin, cache=None, look=None):
+        x = x + self.self_attn(self.input_layernorm(x), cos, sin, cache, look)
         return x + self.mlp(self.post_attention_layernorm(x))
 
 
@@ -138,8 +141,9 @@ class Llama(nn.Module):
                 nn.init.normal_(p, std=0.02 if name.startswith("embed") else
                                 p.shape[1] ** -0.5 / (math.sqrt(2 * c.num_hidden_layers) if deep else 1))
 
-    def forward(self, ids, caches=None, positions=None, wanted=None):
-        """Logits; with `wanted` (indices into rows * tokens) only for these, which saves most of the work."""
+    def forward(self, ids, caches=None, positions=None, wanted=None, looks={}):
+        """Logits; with `wanted` (indices into rows * tokens) only for these, which saves most of the work. looks: by layer, what is to be
+        called with its queries and keys."""
         if positions is None:
             start = caches[0][0].shape[2] if caches and caches[0] else 0
             positions = torch.arange(start, start + ids.shape[1], device=ids.device)
@@ -148,7 +152,7 @@ class Llama(nn.Module):
             cos, sin = cos.bfloat16(), sin.bfloat16()
         x = self.embed_tokens(ids)
         for n, layer in enumerate(self.layers):
-            x = layer(x, cos, sin, caches[n] if caches is not None else None)
+            x = layer(x, cos, sin, caches[n] if caches is not None else None, looks.get(n))
         if wanted is not None:
             x = x.flatten(0, 1)[wanted]
         return F.linear(self.norm(x), self.embed_tokens.weight)

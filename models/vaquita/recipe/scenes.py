@@ -5,6 +5,7 @@ in four has the six stock characters of the program's own scenes (smalltalk.py).
 """
 import smalltalk
 import words as W
+from places import Guide, Place
 from world import World, cap
 
 MOODS = {  # what they do between words
@@ -132,7 +133,22 @@ def invented(r, system, rest, answer):
             order = [first] + ([c for c in cast if c is not first] if r.random() < .6 else [])
         pieces += [(head + line + " ASSISTANT: ", rest), (reply(order, topic), answer), None]
         head = "USER: "
-    return pieces
+    return guided(pieces, names)
+
+
+def guided(pieces, names):
+    """The same; each answer with where the names that its lines begin with are listed."""
+    places = {n: Place(0, at, at + len(n)) for n in names for at in (pieces[0][0].index(f"- {n},") + 2,)}
+    out = []
+    for p in pieces:
+        if p is not None and len(out) % 3 == 1:
+            found, at = [], 0
+            for line in p[0].split("\n"):
+                found += [(at, places[n]) for n in names if line.startswith(n + ":")]
+                at += len(line) + 1
+            p = (*p, False, Guide(names=found))
+        out.append(p)
+    return out
 
 
 def scene(r, system, rest, answer):

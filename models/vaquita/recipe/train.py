@@ -20,6 +20,7 @@ import torch.multiprocessing as mp
 import torch.nn.functional as F
 
 import curriculum
+import guides
 from model import Config, Llama
 
 STATE = ("weights", "first", "second", "average")  # flat: weights, momentum, Adam's second moment, EMA
@@ -84,9 +85,9 @@ class Optimiser:
             self.view("average", s).lerp_(w, 1 - keep)
 
 
-def rows(sp, a, step, rank, seen):
+def rows(sp, spelling, a, step, rank, seen):
     rng = random.Random((a.seed * 1000003 + step) * 64 + rank)
-    return curriculum.batch(sp, rng, seen / 1e6, a.batch // a.workers, step)
+    return curriculum.batch(sp, rng, seen / 1e6, a.batch // a.workers, step, spelling)
 
 
 def exact(model, sp, a, dev):
@@ -121,9 +122,11 @@ class Log:
         self.clear()
 
     def clear(self):
-        self.answers, self.rest, self.mark, self.busy = {}, [], time.time(), time.process_time()
+        self.answers, self.rest, self.looked, self.mark, self.busy = {}, [], {}, time.time(), time.process_time()
 
-    def add(self, length, ce, is_answer):
+    def add(self, length, ce, is_answer, looked):
+        for k, v in looked.items():
+            self.looked.setdefault(k, []).append(v)
         if is_answer.any():
             self.answers.setdefault(length, []).append(ce[is_answer].mean().item())
         if not is_answer.all():
@@ -132,9 +135,10 @@ class Log:
     def line(self, step, seen, spent):
         mean = lambda v: sum(v) / max(1, len(v))
         took = time.time() - self.mark
+        looked = " ".join(f"{k} {mean(v):.2f}" for k, v in self.looked.items())
         lengths = " ".join(f"{k}: {mean(v):.3f}" for k, v in sorted(self.answers.items()))
         print(f"{time.strftime('%H:%M:%S')} step {step} {seen / 1e6:.2f}M tokens {spent / 60:.1f} min lr {learning_rate(self.a, seen):.5f} "
-              f"answers {mean(sum(self.answers.values(), [])):.3f} ({lengths}) rest {mean(self.rest):.3f} "
+              f"answers {mean(sum(self.answers.values(), [])):.3f} ({lengths}) rest {mean(self.rest):.3f} {looked} "
               f"{(seen - self.seen) / took:.0f} tokens/s, {100 * (time.process_time() - self.busy) / took:.0f}% of a core", flush=True)
         self.seen = seen
         self.clear()
@@ -157,15 +161,38 @@ def save(a, model, state, step, seen, spent):
     os.replace(a.out + ".tmp", a.out)
 
 
-def backward(model, x, w, positions, dev):
-    """-> the losses of the tokens that count, and which of them are of answers."""
+class Looks:
+    """Adds up, by kind, the losses of the attention of guided heads."""
+
+    def __init__(self, marks):
+        self.marks, self.sums = marks, {}
+        self.counts = {k: sum(len(m[k]) for m in marks) for k in guides.KINDS}
+
+    def by_layer(self):
+        layers = {layer for heads in guides.HEADS.values() for layer, _ in heads}
+        return {n: lambda q, k, n=n: self.take(n, q, k) for n in layers}
+
+    def take(self, n, q, k):
+        for kind, heads in guides.HEADS.items():
+            mine = [h for layer, h in heads if layer == n and self.counts[kind]]
+            if mine:
+                found = [guides.loss(q[row, h], k[row, h], m[kind].to(q.device)) for row, m in enumerate(self.marks) if len(m[kind]) for h in mine]
+                self.sums[kind] = self.sums.get(kind, 0) + sum(found) / (self.counts[kind] * len(heads))
+
+
+def backward(model, x, w, positions, marks, guidance, dev):
+    """-> the losses of the tokens that count, which of them are of answers, and the losses of attention by kind."""
     y, w = x[:, 1:].reshape(-1), w[:, 1:].reshape(-1)
     wanted = w.nonzero().squeeze(1)
+    looks = Looks(marks)
     with torch.autocast(dev.type, torch.bfloat16):
-        logits = model(x[:, :-1], positions=positions, wanted=wanted)
+        logits = model(x[:, :-1], positions=positions, wanted=wanted, looks=looks.by_layer() if guidance else {})
     ce, w = F.cross_entropy(logits.float(), y[wanted], reduction="none"), w[wanted]
-    ((ce * w).sum() / w.sum()).backward()
-    return ce.detach(), w >= curriculum.ANSWER
+    loss = (ce * w).sum() / w.sum()
+    if looks.sums:
+        loss = loss + guidance * sum(looks.sums.values())
+    loss.backward()
+    return ce.detach(), w >= curriculum.ANSWER, {k: v.item() for k, v in looks.sums.items()}
 
 
 def work(rank, a, state, grads, barrier, shared):
@@ -176,6 +203,7 @@ def work(rank, a, state, grads, barrier, shared):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
     sp = spm.SentencePieceProcessor(model_file=a.tokenizer)
+    spelling = guides.Spelling(sp)
     model = Llama(Config(vocab_size=sp.get_piece_size())).to(dev).train()
     at = 0
     for p in model.parameters():
@@ -186,8 +214,9 @@ def work(rank, a, state, grads, barrier, shared):
     log, last_save, last_look, stopping = Log(a, seen), time.time(), spent, False
     while seen < a.tokens and not stopping:
         t = time.time()
-        x, w, positions = (v.to(dev) for v in rows(sp, a, step, rank, seen))
-        ce, is_answer = backward(model, x, w, positions, dev)
+        *tensors, marks = rows(sp, spelling, a, step, rank, seen)
+        x, w, positions = (v.to(dev) for v in tensors)
+        ce, is_answer, looked = backward(model, x, w, positions, marks, curriculum.guidance(seen / 1e6), dev)
         grads[rank].copy_(torch.cat([p.grad.flatten() for p in model.parameters()]))
         model.zero_grad(set_to_none=True)
         shared[3 + rank] = x.shape[0] * (x.shape[1] - 1)
@@ -203,7 +232,7 @@ def work(rank, a, state, grads, barrier, shared):
         barrier.wait()
         spent = float(shared[2])                            # all agree on what time it is
         if rank == 0:
-            log.add(x.shape[1] - 1, ce, is_answer)
+            log.add(x.shape[1] - 1, ce, is_answer, looked)
         if rank == 0 and step % a.every == 0:
             log.line(step, seen, spent)
         if rank == 0 and time.time() - last_save > 150:

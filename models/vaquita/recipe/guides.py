@@ -1,0 +1,116 @@
+"""Where attention is to look while training: what turns 'finding' from a plateau of many hours into minutes.
+
+Two heads of an early layer are asked to look from each word of a sentence to the first and the second token of the sentence, another
+from there to the metadata of its block; two of the next, from where an answer begins to its question; two of a middle layer, from an answer to the
+sentence that it says again (to the beginning-of-text token where there is none); one of the layer after, to the very token that
+comes next. Where an answer begins counts by itself: further on, its own words help. The loss is minus the logarithm of the
+attention that falls there, added to the loss of the text with a weight that falls with time. Nothing of it is left in the
+model, which is a Llama like any other.
+"""
+import bisect
+
+import torch
+
+# kind: (layer, head) of each that it guides
+HEADS = {"line": ((1, 0),), "block": ((1, 1),), "next": ((1, 2),), "ask": ((2, 0), (2, 1)), "find": ((3, 0), (3, 1), (4, 1)), "keep": ((3, 0), (3, 1)),
+         "start": ((4, 0), (5, 0)), "point": ((4, 0), (5, 0))}
+KINDS = tuple(HEADS)
+MOST = 384                   # positions a row and kind that are looked at
+
+
+class Spelling:
+    """How many bytes of text each id stands for."""
+
+    def __init__(self, sp):
+        self.bytes = [1 if sp.is_byte(i) else len(sp.id_to_piece(i).replace("\u2581", " ").encode()) for i in range(sp.get_piece_size())]
+
+    def starts(self, ids, spare):
+        """The byte at which each token begins; spare: bytes that come before the text."""
+        out, at = [], -spare
+        for i in ids:
+            out.append(at)
+            at += self.bytes[i]
+        return out
+
+
+class Piece:
+    """A tokenised piece of a conversation: its place in the ids, and the way from characters to tokens."""
+
+    def __init__(self, text, first, ids, starts):
+        self.text, self.first, self.count, self.starts = text, first, len(ids), starts
+
+    def offset(self, character):
+        return character if self.text.isascii() else len(self.text[:character].encode())
+
+    def tokens(self, begin, end):
+        """The tokens that hold characters begin to end."""
+        begin, end = self.offset(begin), self.offset(end)
+        return self.first + max(0, bisect.bisect_right(self.starts, begin) - 1), self.first + bisect.bisect_left(self.starts, end)
+
+
+class Marks:
+    """For the ids of one conversation: lists of (token that looks, first and last + 1 of the tokens to look at), by kind."""
+
+    def __init__(self):
+        self.lists = {k: [] for k in KINDS}
+
+    def sentence(self, span, source):
+        """Each token of a sentence: to the two it begins with, and to its block's metadata."""
+        self.lists["line"] += [(t, span[0], span[0] + 1) for t in range(*span)]
+        self.lists["next"] += [(t, span[0] + 1, span[0] + 2) for t in range(span[0] + 1, span[1])]
+        if source:
+            self.lists["block"] += [(t, *source) for t in range(*span)]
+
+    def answer(self, ids, first, span, cut, source):
+        """An answer from token `first` on, its sentence again at `span`, `cut` tokens long, and then the source."""
+        same = 0
+        while first + same < len(ids) and same < cut and span[0] + same < span[1] and ids[first + same] == ids[span[0] + same]:
+            same += 1
+        if same:
+            self.lists["find"].append((first - 1, *span))
+            self.lists["start"].append((first - 1, span[0], span[0] + 1))
+        self.lists["keep"] += [(first + j - 1, *span) for j in range(1, same)]
+        self.point(first + 1, span[0] + 1, same - 1)
+        if source and first + cut < len(ids):
+            self.lists["keep"] += [(t - 1, *span) for t in range(first + cut, len(ids))]
+            begin = next((t for t in range(first + cut + 1, len(ids)) if ids[t] == ids[source[0]]), None)
+            if begin is not None:
+                self.point(begin, source[0], min(len(ids) - begin, source[1] - source[0]))
+
+    def point(self, first, at, count):
+        self.lists["point"] += [(first + j - 1, at + j, at + j + 1) for j in range(count)]
+
+    def name(self, said, at, piece, place):
+        """A name at character `at` of an answer, listed at `place` of a piece; it may be cut into tokens otherwise there."""
+        first, end = said.tokens(at, at + place.end - place.begin)
+        for t in range(first, end):
+            into = max(0, said.starts[t - said.first] - said.offset(at))
+            there = piece.first + bisect.bisect_right(piece.starts, piece.offset(place.begin) + into) - 1
+            self.lists["point"].append((t - 1, there, there + 1))
+
+    def question(self, first, span):
+        self.lists["ask"] += [(first - 1, *span), (first, *span)]
+
+    def nowhere(self, first):
+        self.lists["find"].append((first - 1, 0, 1))
+
+
+def cut_to(marks, length, rng):
+    """Of all marks of a row those that fit, at most MOST of a kind -> {kind: tensor [n, 3]}"""
+    out = {}
+    for kind, found in marks.items():
+        found = [m for m in found if m[0] < length]
+        if len(found) > MOST:
+            found = rng.sample(found, MOST)
+        out[kind] = torch.tensor(found, dtype=torch.int64).view(-1, 3)
+    return out
+
+
+def loss(q, k, marks):
+    """q, k: [tokens, dim] of a head; marks: [n, 3] -> the sum of minus the logarithms of the attention that falls on the spans."""
+    t, begin, end = (marks[:, i:i + 1] for i in range(3))
+    scores = (q[marks[:, 0]] @ k.T).float() * q.shape[-1] ** -.5
+    at = torch.arange(k.shape[0], device=k.device)
+    scores = scores.masked_fill(at > t, float("-inf"))
+    inside = scores.masked_fill((at < begin) | (at >= end), float("-inf"))
+    return (scores.logsumexp(-1) - inside.logsumexp(-1)).sum()
