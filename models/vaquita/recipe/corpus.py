@@ -116,6 +116,8 @@ def copying(rng):
         items = [rng.choices((make_fact, known_fact, free_fact, prose_fact), (6, 1, 3, 3))[0](w).sentence for _ in range(rng.randint(2, 9))]
     elif kind < .45:
         items = rng.sample(W.NOUNS + W.ADJ, rng.randint(4, 20))
+    elif kind < .75:
+        items = [w.odd() for _ in range(rng.randint(4, 24))]
     else:
         items = [w.get(rng.choice("pWwntkyidPczOm")) for _ in range(rng.randint(3, 16))]
     sep = rng.choice((", ", " ", "\n", "; ", " | ")) if kind > .35 else rng.choice((" ", "\n", "\n- "))
@@ -142,7 +144,7 @@ def copying(rng):
 def finding(rng):
     """Short lines, and 'with X: the line that has it', once for each: how to get from a word to where its line begins."""
     w, n, most = World(rng), rng.choice((2, 3, 4, 6, 9, 14, 20)), rng.choice((2, 2, 3, 3, 4, 6, 9, 14))
-    makers = (lambda: rng.choice(W.NOUNS),) if rng.random() < .5 else (w.word, w.name, lambda: rng.choice(W.NOUNS), lambda: rng.choice(W.ADJ), lambda: rng.choice(W.ITEMS), lambda: rng.choice(W.VERBS), w.number)
+    makers = (lambda: rng.choice(W.NOUNS),) if rng.random() < .3 else (w.odd, w.odd, w.word, w.name, lambda: rng.choice(W.NOUNS), lambda: rng.choice(W.ADJ), lambda: rng.choice(W.ITEMS), lambda: rng.choice(W.VERBS), w.number)
     items, seen = [], set()
     for _ in range(n):
         line = [x for x in dict.fromkeys(rng.choice(makers)() for _ in range(rng.randint(2, most))) if x not in seen]

@@ -10,15 +10,16 @@ import torch
 
 import corpus
 import guides
+import world
 from corpus import ANSWER, REST
 
 BOS, EOS = 1, 2
 SAMPLED = .10                # of what is not an answer, so many tokens are predicted; they weigh more for it
 SPAN = 16384
-FOUND = 4.0                  # the weight of an answer's first two tokens, in which it shows whether it was found
+FOUND = 4.0                  # the weight of an answer's first two tokens, in which it shows whether it was found, and of its end
 
 # up to so many million tokens: the shares of copying exercises, of finding exercises and of talk, and the most facts a conversation has
-KINDS = [(1.5, .5, .3, .02, 3), (3.0, .2, .4, .03, 4), (9.5, .06, .3, .04, 8), (11.0, .05, .15, .06, 16), (12.5, .04, .08, .09, 60),
+KINDS = [(1.5, .5, .3, .02, 3), (3.0, .2, .4, .03, 4), (9.5, .06, .3, .04, 8), (11.0, .05, .15, .06, 16), (12.5, .04, .08, .09, 60), (18.0, .08, .08, .11, 999),
          (1e9, .03, .04, .11, 999)]
 
 # up to so many million tokens: {row length: share of the steps}
@@ -55,13 +56,19 @@ def source_cut(sp, p, ids):
     return len(ids_of(sp, (p[0].split("\nSource:")[0], *p[1:]))) if "\nSource:" in p[0] else len(ids)
 
 
+def prepare(sp):
+    """Makes the vocabulary known to those that make text; -> what `batch` wants to know of it."""
+    world.know_pieces(sp)
+    return guides.Spelling(sp)
+
+
 def encode(sp, pieces, spelling=None):
     """-> ids, loss weights, marks (guides.py; empty without a spelling)"""
     ids, weights, marks, places, met = [BOS], [0.0], guides.Marks(), {}, set()
     for n, p in enumerate(pieces):
         if p is None:
             ids.append(EOS)
-            weights.append(ANSWER)
+            weights.append(ANSWER * FOUND)
             continue
         new, first = ids_of(sp, p), len(ids)
         ids += new
@@ -82,6 +89,9 @@ def encode(sp, pieces, spelling=None):
             marks.nowhere(first)
             continue
         span, source = tokens(guide.sentence), tokens(guide.source)
+        if source and source not in met:
+            met.add(source)
+            marks.metadata(source)
         if span not in met:
             met.add(span)
             marks.sentence(span, source)

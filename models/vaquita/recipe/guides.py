@@ -1,9 +1,13 @@
 """Where attention is to look while training: what turns 'finding' from a plateau of many hours into minutes.
 
-Two heads of an early layer are asked to look from each word of a sentence to the first and the second token of the sentence, another
-from there to the metadata of its block; two of the next, from where an answer begins to its question; two of a middle layer, from an answer to the
-sentence that it says again (to the beginning-of-text token where there is none); one of the layer after, to the very token that
-comes next. Where an answer begins counts by itself: further on, its own words help. The loss is minus the logarithm of the
+By layer (from 0), heads are asked to look
+  1  from each token of a sentence to its first and to its second; from a block's metadata to all of it so far, alike, and
+     from right after it to its last token
+  2  from where an answer begins to its question; from a sentence to what follows its block's metadata
+  3  from an answer to the sentence that it says again (to the beginning-of-text token where there is none)
+  4  (and 5) to the very token that comes next: in that sentence, in the metadata and, after the last of it, at its end; of a
+     scene, to a name in the list of characters
+Where an answer begins is counted by itself, for further on its own words help. The loss is minus the logarithm of the
 attention that falls there, added to the loss of the text with a weight that falls with time. Nothing of it is left in the
 model, which is a Llama like any other.
 """
@@ -12,8 +16,11 @@ import bisect
 import torch
 
 # kind: (layer, head) of each that it guides
-HEADS = {"line": ((1, 0),), "block": ((1, 1),), "next": ((1, 2),), "ask": ((2, 0), (2, 1)), "find": ((3, 0), (3, 1), (4, 1)), "keep": ((3, 0), (3, 1)),
-         "start": ((4, 0), (5, 0)), "point": ((4, 0), (5, 0))}
+HEADS = {"line": ((1, 0),), "gather": ((1, 1),), "next": ((1, 2),), "tail": ((1, 3),), "ask": ((2, 0), (2, 1)), "block": ((2, 2),),
+         "find": ((3, 0), (3, 1), (4, 1)), "keep": ((3, 0), (3, 1)), "start": ((4, 0), (5, 0)), "point": ((4, 0), (5, 0)), "cite": ((4, 0), (5, 0)),
+         "stop": ((4, 0), (5, 0)), "name": ((4, 0), (5, 0))}
+SPREAD = ("gather",)         # to look at the whole span alike
+AFTER = 3                    # tokens right after the metadata
 KINDS = tuple(HEADS)
 MOST = 384                   # positions a row and kind that are looked at
 
@@ -54,31 +61,36 @@ class Marks:
     def __init__(self):
         self.lists = {k: [] for k in KINDS}
 
+    def metadata(self, span):
+        self.lists["gather"] += [(t, span[0], min(span[1], t + 1)) for t in range(span[0] + 1, span[1] + AFTER)]
+        self.lists["tail"].append((span[1] + 1, span[1] - 1, span[1]))
+
     def sentence(self, span, source):
         """Each token of a sentence: to the two it begins with, and to its block's metadata."""
         self.lists["line"] += [(t, span[0], span[0] + 1) for t in range(*span)]
         self.lists["next"] += [(t, span[0] + 1, span[0] + 2) for t in range(span[0] + 1, span[1])]
         if source:
-            self.lists["block"] += [(t, *source) for t in range(*span)]
+            self.lists["block"] += [(t, source[1], source[1] + AFTER) for t in range(*span)]
 
     def answer(self, ids, first, span, cut, source):
         """An answer from token `first` on, its sentence again at `span`, `cut` tokens long, and then the source."""
         same = 0
         while first + same < len(ids) and same < cut and span[0] + same < span[1] and ids[first + same] == ids[span[0] + same]:
             same += 1
-        if same:
-            self.lists["find"].append((first - 1, *span))
-            self.lists["start"].append((first - 1, span[0], span[0] + 1))
-        self.lists["keep"] += [(first + j - 1, *span) for j in range(1, same)]
-        self.point(first + 1, span[0] + 1, same - 1)
+        for j in range(min(same, 2)):
+            self.lists["find"].append((first + j - 1, *span))
+            self.lists["start"].append((first + j - 1, span[0] + j, span[0] + j + 1))
+        self.lists["keep"] += [(first + j - 1, *span) for j in range(2, same)]
+        self.point(first + 2, span[0] + 2, same - 2)
         if source and first + cut < len(ids):
             self.lists["keep"] += [(t - 1, *span) for t in range(first + cut, len(ids))]
             begin = next((t for t in range(first + cut + 1, len(ids)) if ids[t] == ids[source[0]]), None)
             if begin is not None:
-                self.point(begin, source[0], min(len(ids) - begin, source[1] - source[0]))
+                self.point(begin, source[0], min(len(ids) - begin, source[1] - source[0]), "cite")
+                self.lists["stop"].append((len(ids) - 1, source[1] + 1, source[1] + 2))
 
-    def point(self, first, at, count):
-        self.lists["point"] += [(first + j - 1, at + j, at + j + 1) for j in range(count)]
+    def point(self, first, at, count, kind="point"):
+        self.lists[kind] += [(first + j - 1, at + j, at + j + 1) for j in range(count)]
 
     def name(self, said, at, piece, place):
         """A name at character `at` of an answer, listed at `place` of a piece; it may be cut into tokens otherwise there."""
@@ -86,13 +98,13 @@ class Marks:
         for t in range(first, end):
             into = max(0, said.starts[t - said.first] - said.offset(at))
             there = piece.first + bisect.bisect_right(piece.starts, piece.offset(place.begin) + into) - 1
-            self.lists["point"].append((t - 1, there, there + 1))
+            self.lists["name"].append((t - 1, there, there + 1))
 
     def question(self, first, span):
         self.lists["ask"] += [(first - 1, *span), (first, *span)]
 
     def nowhere(self, first):
-        self.lists["find"].append((first - 1, 0, 1))
+        self.lists["find"] += [(first - 1, 0, 1)] * 2
 
 
 def cut_to(marks, length, rng):
@@ -106,11 +118,15 @@ def cut_to(marks, length, rng):
     return out
 
 
-def loss(q, k, marks):
-    """q, k: [tokens, dim] of a head; marks: [n, 3] -> the sum of minus the logarithms of the attention that falls on the spans."""
+def loss(q, k, marks, spread=False):
+    """q, k: [tokens, dim] of a head; marks: [n, 3] -> the sum of minus the logarithms of the attention that falls on the spans; spread:
+    minus the mean of the logarithms."""
     t, begin, end = (marks[:, i:i + 1] for i in range(3))
     scores = (q[marks[:, 0]] @ k.T).float() * q.shape[-1] ** -.5
     at = torch.arange(k.shape[0], device=k.device)
     scores = scores.masked_fill(at > t, float("-inf"))
-    inside = scores.masked_fill((at < begin) | (at >= end), float("-inf"))
+    outside = (at < begin) | (at >= end)
+    if spread:
+        return (scores.logsumexp(-1) - scores.masked_fill(outside, 0).sum(-1) / (end - begin)[:, 0] - (end - begin)[:, 0].log()).sum()
+    inside = scores.masked_fill(outside, float("-inf"))
     return (scores.logsumexp(-1) - inside.logsumexp(-1)).sum()

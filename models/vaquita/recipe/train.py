@@ -176,7 +176,7 @@ class Looks:
         for kind, heads in guides.HEADS.items():
             mine = [h for layer, h in heads if layer == n and self.counts[kind]]
             if mine:
-                found = [guides.loss(q[row, h], k[row, h], m[kind].to(q.device)) for row, m in enumerate(self.marks) if len(m[kind]) for h in mine]
+                found = [guides.loss(q[row, h], k[row, h], m[kind].to(q.device), kind in guides.SPREAD) for row, m in enumerate(self.marks) if len(m[kind]) for h in mine]
                 self.sums[kind] = self.sums.get(kind, 0) + sum(found) / (self.counts[kind] * len(heads))
 
 
@@ -203,7 +203,7 @@ def work(rank, a, state, grads, barrier, shared):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
     sp = spm.SentencePieceProcessor(model_file=a.tokenizer)
-    spelling = guides.Spelling(sp)
+    spelling = curriculum.prepare(sp)
     model = Llama(Config(vocab_size=sp.get_piece_size())).to(dev).train()
     at = 0
     for p in model.parameters():

@@ -12,6 +12,15 @@ def cap(s):
     return s[:1].upper() + s[1:]
 
 
+PIECES = []                   # of the vocabulary, as text, once know_pieces was called
+
+
+def know_pieces(sp):
+    """From now on some words are put together of any pieces of the vocabulary, so that none stays unknown to the model."""
+    texts = (sp.id_to_piece(i).replace("\u2581", "") for i in range(sp.get_piece_size()) if not (sp.is_byte(i) or sp.is_control(i) or sp.is_unknown(i)))
+    PIECES[:] = sorted({t for t in texts if t.isalpha()})
+
+
 class World:
     """Slots filled at random; the splits 'train' and 'eval' never share an invented name, and no world uses one twice."""
 
@@ -29,12 +38,23 @@ class World:
         return "".join(r.choice(W.ONSET) + r.choice(W.VOWEL) + (r.choice(W.CODA) if r.random() < .35 else "") for _ in range(n))
 
     def word(self):
+        if PIECES and self.split == "train" and self.r.random() < .15:
+            w = self.odd()
+            if len(w) > 3 and w.islower() and w not in self.seen:
+                self.seen.add(w)
+                return w
         for most in range(99):
             w = self.syllables(self.r.choice((1, 2, 2, 2, 3) if not self.short else (1, 1, 2, 2)) + most // 9)
             if len(w) > 3 and w not in self.seen and (crc(w) % 10 == 0) == (self.split == "eval"):
                 self.seen.add(w)
                 return w
         raise RuntimeError("no new word")
+
+    def odd(self):
+        """A word of any pieces, or one of syllables where none are known."""
+        if not PIECES:
+            return self.word()
+        return "".join(self.r.choice(PIECES) for _ in range(self.r.choice((1, 1, 2, 2, 3))))
 
     def name(self):
         return cap(self.word())
