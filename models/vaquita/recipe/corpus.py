@@ -78,7 +78,7 @@ def closed(rng, blocks=1, facts=4, turns=9, split="train", src=.6):
             order += [i for i in lib.items if i.doc in docs]
             rng.shuffle(order)
             more = False
-        absent, source = rng.random() < .12, rng.random() < src
+        absent, source = rng.random() < .15, rng.random() < src
         item = order.pop()
         q, a = answer_for(lib, item, absent, source)
         if q is None:

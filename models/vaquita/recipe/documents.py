@@ -20,12 +20,12 @@ def words_of(text):
 
 
 class Item:
-    """A fact in its place: what the document says, word for word, in which document, at which character of its text, and whether a
-    line begins with it."""
-    __slots__ = ("fact", "said", "doc", "number", "bare", "at")
+    """A fact in its place: what the document says, word for word, in which document, at which character of its text, whether a line
+    begins with it; and the names in it, with their kinds."""
+    __slots__ = ("fact", "said", "doc", "number", "bare", "at", "names")
 
-    def __init__(self, fact, said, doc, number):
-        self.fact, self.said, self.doc, self.number, self.bare, self.at = fact, said, doc, number, False, 0
+    def __init__(self, fact, said, doc, number, names):
+        self.fact, self.said, self.doc, self.number, self.bare, self.at, self.names = fact, said, doc, number, False, 0, names
 
 
 class Library:
@@ -50,11 +50,11 @@ class Library:
             return False
         return not (fact.free and len(fact.free) == 2 and any(x in self.free for x in fact.free))
 
-    def add(self, fact, said, doc):
+    def add(self, fact, said, doc, names):
         self.asked.update(fact.questions)
         if len(fact.free) == 2:
             self.free.update(fact.free)
-        self.items.append(Item(fact, said, doc, self.count))
+        self.items.append(Item(fact, said, doc, self.count, names))
         self.enter(said)
 
     def question(self, item):
@@ -78,6 +78,11 @@ class Library:
         """A question that the documents do not answer, or None: of a new fact, or of a known subject in another matter."""
         r = self.w.r
         text = None
+        if r.random() < .35:
+            f, _, new = twin(self.w, r.choice(self.items))
+            asks = [q for q in f.questions if q not in self.asked and any(x in q for x in new)] if f and not f.free else []
+            if asks:
+                return cap(r.choice(asks))
         for _ in range(8):
             maker = r.choices((make_fact, known_fact, free_fact), (6, 1, 2))[0]
             self.w.memory, kept = (.8 if r.random() < .3 else 0), self.w.memory
@@ -179,6 +184,28 @@ def wrap(text, width, indent):
     return "".join(out), where
 
 
+def twin(w, item):
+    """-> the same fact of others: its names (or, of a free sentence, a word) and numbers changed, and their names, and those
+    that are new; None where that cannot be done."""
+    r, f = w.r, item.fact
+    names = r.sample(item.names, r.randint(1, len(item.names))) if item.names else [("N", r.choice(f.free))] if len(f.free) == 2 else []
+    if not names or not f.questions:
+        return None, None, None
+    swap, numbers = {old: w.make(kind) for kind, old in names}, {}
+
+    def number(m):
+        low, high = {1: (1, 9), 2: (10, 28), 4: (1500, 2040)}.get(len(m.group()), (10 ** (len(m.group()) - 1), 10 ** len(m.group()) - 1))
+        return numbers.setdefault(m.group(), str(r.randint(low, high)))
+
+    def put(s):
+        for old, new in swap.items():
+            s = s.replace(old, new).replace(cap(old), cap(new))
+        return re.sub(r"\d+", number, s)
+
+    fact = type(f)(put(f.sentence), [put(q) for q in f.questions], tuple(put(x) for x in f.words), tuple(put(x) for x in f.free))
+    return fact, [(kind, swap.get(old, old)) for kind, old in item.names], list(swap.values())
+
+
 def add_documents(library, blocks, count):
     """So many blocks with so many facts together; -> the documents added."""
     w, r, added = library.w, library.w.r, []
@@ -189,13 +216,19 @@ def add_documents(library, blocks, count):
         makers = (make_fact, known_fact, free_fact, prose_fact, genre_fact if r.random() < .4 else page(w))
         doc, lines, tries = {"meta": metadata(w)}, [], 0
         n = max(1, int(count * r.uniform(.4, 1.6) / blocks) if blocks > 1 else count)
+        alike = r.choice((0, 0, .25, .5, .75))                                # the share of facts like one that is there, of others
         while len(lines) < n and tries < 3 * n + 9:
             tries += 1
-            f = r.choices(makers, mix)[0](w)
+            known, f = len(w.known), None
+            if library.items and r.random() < alike:
+                f, names, _ = twin(w, r.choice(library.items[-40:]))
+            if f is None:
+                f = r.choices(makers, mix)[0](w)
+                names = [x for x in dict.fromkeys(w.known[known:]) if x[1] in f.sentence]
             if not library.fits(f):
                 continue
             said = dress(w, f.sentence) if f.sentence[-1] == "." and len(f.free) < 3 else f.sentence
-            library.add(f, said, doc)
+            library.add(f, said, doc, names)
             lines.append(said)
         text, where, at = put_together(w, lines), None, 0
         doc["text"] = text

@@ -17,12 +17,12 @@ import torch
 
 # kind: (layer, head) of each that it guides
 HEADS = {"line": ((1, 0),), "gather": ((1, 1),), "next": ((1, 2),), "tail": ((1, 3),), "ask": ((2, 0), (2, 1)), "block": ((2, 2),),
-         "find": ((3, 0), (3, 1), (4, 1)), "keep": ((3, 0), (3, 1)), "start": ((4, 0), (5, 0)), "point": ((4, 0), (5, 0)), "cite": ((4, 0), (5, 0)),
+         "find": ((3, 0), (3, 1)), "keep": ((3, 0), (3, 1)), "start": ((4, 0), (5, 0)), "point": ((4, 0), (5, 0)), "cite": ((4, 0), (5, 0)),
          "stop": ((4, 0), (5, 0)), "name": ((4, 0), (5, 0))}
 SPREAD = ("gather",)         # to look at the whole span alike
 AFTER = 3                    # tokens right after the metadata
 KINDS = tuple(HEADS)
-MOST = 384                   # positions a row and kind that are looked at
+MOST = 384                   # tokens a row and kind that look; of long rows a third
 
 
 class Spelling:
@@ -112,8 +112,9 @@ def cut_to(marks, length, rng):
     out = {}
     for kind, found in marks.items():
         found = [m for m in found if m[0] < length]
-        if len(found) > MOST:
-            found = rng.sample(found, MOST)
+        most = MOST if length <= 1024 else MOST // 3
+        if len(found) > most:
+            found = rng.sample(found, most)
         out[kind] = torch.tensor(found, dtype=torch.int64).view(-1, 3)
     return out
 

@@ -43,8 +43,8 @@ class World:
             if len(w) > 3 and w.islower() and w not in self.seen:
                 self.seen.add(w)
                 return w
-        for most in range(99):
-            w = self.syllables(self.r.choice((1, 2, 2, 2, 3) if not self.short else (1, 1, 2, 2)) + most // 9)
+        for most in range(999):
+            w = self.syllables(self.r.choice((1, 2, 2, 2, 3) if not self.short else (1, 1, 2, 2)) + most // 99)
             if len(w) > 3 and w not in self.seen and (crc(w) % 10 == 0) == (self.split == "eval"):
                 self.seen.add(w)
                 return w
