@@ -80,13 +80,30 @@ static char *look_in(const char *directory, const char *name)
     return NULL;
 }
 
+/* Names those that there are, or else where they would be looked for. */
+static void say_not_found(enum scene_kind kind, const char *name, const struct places *places,
+                          struct error *error)
+{
+    const char *what = kind == SCENE_SCENES ? "scene" : "character";
+    struct strbuf text = {0};
+    struct scene_list list;
+    scene_list(kind, &list);
+    strbuf_puts(&text, list.count > 0 ? "there are " : "no .ini, .json or .png in ");
+    for (size_t i = 0; i < list.count; i++)
+        strbuf_printf(&text, "%s%s", i > 0 ? ", " : "", list.items[i].name);
+    for (size_t i = 0; i < places->count && list.count == 0; i++)
+        strbuf_printf(&text, "%s%s", i > 0 ? ", " : "", places->directories[i]);
+    error_set(error, ERROR_INPUT, "%s %s: not found; %s", what, name, strbuf_text(&text));
+    scene_list_free(&list);
+    strbuf_free(&text);
+}
+
 /* `beside` (may be NULL) is a file in whose directory is looked first. */
 static char *find_file(enum scene_kind kind, const char *name, const char *beside,
                        struct error *error)
 {
     const char *what = kind == SCENE_SCENES ? "scene" : "character";
     struct places places;
-    struct strbuf looked = {0};
     char *found = NULL;
     if (!scene_file_name_ok(name)) {
         error_set(error, ERROR_INPUT,
@@ -99,15 +116,11 @@ static char *find_file(enum scene_kind kind, const char *name, const char *besid
         free(directory);
     }
     find_places(kind, &places);
-    for (size_t i = 0; i < places.count && found == NULL; i++) {
+    for (size_t i = 0; i < places.count && found == NULL; i++)
         found = look_in(places.directories[i], name);
-        strbuf_printf(&looked, "%s%s", i > 0 ? ", " : "", places.directories[i]);
-    }
     if (found == NULL)
-        error_set(error, ERROR_INPUT, "%s %s: no %s.ini, .json or .png in %s", what, name, name,
-                  strbuf_text(&looked));
+        say_not_found(kind, name, &places, error);
     places_free(&places);
-    strbuf_free(&looked);
     return found;
 }
 
