@@ -258,7 +258,7 @@ static void commands_set_a_scene_by_name_and_say_what_is_wrong(void **state)
     struct chat_child child = {.script = script};
     struct pty_screen *screen = start(24, 80, &child);
     key(screen, "/scene nosuch\r");
-    wait_for(screen, "scene nosuch: no nosuch.ini");
+    wait_for(screen, "scene nosuch: not found; there ");
     key(screen, "/next\r");
     wait_for(screen, "there is no scene here");
     key(screen, "/scene nig\t\r");

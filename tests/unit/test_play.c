@@ -263,7 +263,7 @@ static void play_says_what_is_wrong_before_it_loads(void **state)
     (void)state;
     struct strbuf out = {0};
     assert_int_equal(run("play -m /no/such/model nosuch", &out), 1);
-    assert_non_null(strstr(strbuf_text(&out), "scene nosuch: no nosuch.ini"));
+    assert_non_null(strstr(strbuf_text(&out), "scene nosuch: not found; there "));
     strbuf_clear(&out);
     assert_int_equal(run("play one two", &out), 2);
     assert_non_null(strstr(strbuf_text(&out), "one scene, not 2"));
