@@ -31,6 +31,15 @@ static void show_result(void *user, const struct quantize_result *result)
                  100 * result->rounding);
 }
 
+static void show_notice(void *user, const char *line)
+{
+    struct model_session *session = user;
+    uint64_t begun = session->progress.begun_ms;
+    progress_clear(&session->progress);
+    session->progress.begun_ms = begun;
+    command_note("%s", line);
+}
+
 static void take_option(struct quantize_options *options, const char *name, const char *value)
 {
     const struct {
@@ -81,10 +90,10 @@ static void print_report(const struct quantize_options *options,
     struct strbuf line = {0};
     strbuf_printf(&line,
                   "%s: %u layers, %s -> %s, on %u samples of %u tokens; error of a layer's output "
-                  "%.2f%%, by rounding alone %.2f%%\n",
+                  "%.2f%%, by rounding alone %.2f%%; linear algebra: %s\n",
                   options->out, report->layers, format_bytes(report->bytes_before, before),
                   format_bytes(report->bytes_after, after), report->samples, report->length,
-                  100 * report->error, 100 * report->rounding);
+                  100 * report->error, 100 * report->rounding, report->algebra);
     command_print(line.data, line.length);
     strbuf_free(&line);
 }
@@ -100,9 +109,11 @@ static int run(struct settings *settings, int argc, char **argv)
         .shard_bytes = SHARD_BYTES,
         .threads = settings->threads,
         .kernels = settings->kernels,
+        .device = settings->device,
         .rope = settings_rope(settings),
         .progress = show_progress,
         .result = show_result,
+        .notice = show_notice,
         .user = &session,
     };
     int status = read_options(&options, argc, argv);

@@ -76,7 +76,23 @@ bool backend_choice_has_plugin(void)
     return found;
 }
 
-static int choose_cuda(const struct backend_ops **out, bool required, char *notice,
+/* Either of the plug-in's tables; the other is not asked for. */
+struct tables {
+    const struct backend_ops *backend;
+    const struct dense_ops *dense;
+};
+
+static bool open_tables(struct tables *tables, bool dense, const char *path,
+                        struct backend_error *reason)
+{
+    if (dense)
+        tables->dense = plugin_open_dense(path, reason);
+    else
+        tables->backend = plugin_open(path, reason);
+    return tables->dense != NULL || tables->backend != NULL;
+}
+
+static int choose_cuda(struct tables *tables, bool dense, bool required, char *notice,
                        struct error *error)
 {
     const char *named = getenv("AIRO_CUDA");
@@ -85,29 +101,44 @@ static int choose_cuda(const struct backend_ops **out, bool required, char *noti
     if (!required && (named == NULL || named[0] == '\0') && !gpu_is_there())
         return 0;
     char *path = find_plugin(&found);
-    const struct backend_ops *ops = found ? plugin_open(path, &reason) : NULL;
+    bool opened = found && open_tables(tables, dense, path, &reason);
     if (!found)
         snprintf(reason.message, sizeof reason.message,
                  "this airo was built without CUDA (no " PLUGIN " beside it or in " AIRO_PREFIX
                  "/lib/airo)");
     free(path);
-    if (ops != NULL)
-        *out = ops;
-    else if (required)
+    if (!opened && required)
         return error_set(error, ERROR_UNSUPPORTED, "device = cuda: %s", reason.message);
-    else
+    if (!opened)
         snprintf(notice, NOTICE_BYTES, "the GPU is not used: %s", reason.message);
     return 0;
 }
 
-int backend_choose(const struct backend_ops **out, const char *device, char *notice,
-                   struct error *error)
+static int choose(struct tables *tables, bool dense, const char *device, char *notice,
+                  struct error *error)
 {
-    *out = backend_cpu();
     notice[0] = '\0';
     if (backend_choice_check(device, error) != 0)
         return -1;
     if (device != NULL && strcmp(device, "cpu") == 0)
         return 0;
-    return choose_cuda(out, !backend_choice_is_auto(device), notice, error);
+    return choose_cuda(tables, dense, !backend_choice_is_auto(device), notice, error);
+}
+
+int backend_choose(const struct backend_ops **out, const char *device, char *notice,
+                   struct error *error)
+{
+    struct tables tables = {NULL, NULL};
+    int result = choose(&tables, false, device, notice, error);
+    *out = tables.backend != NULL ? tables.backend : backend_cpu();
+    return result;
+}
+
+int backend_choose_dense(const struct dense_ops **out, const char *device, char *notice,
+                         struct error *error)
+{
+    struct tables tables = {NULL, NULL};
+    int result = choose(&tables, true, device, notice, error);
+    *out = tables.dense;
+    return result;
 }

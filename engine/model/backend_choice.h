@@ -11,6 +11,7 @@
 
 #include "engine/base/error.h"
 #include "kernels/backend.h"
+#include "kernels/dense_ops.h"
 
 #define NOTICE_BYTES 512
 
@@ -28,5 +29,9 @@ bool backend_choice_has_plugin(void);
  * plug-in that cannot be used is an error. */
 int backend_choose(const struct backend_ops **out, const char *device, char *notice,
                    struct error *error);
+
+/* The same for the linear algebra of quantisation: *out is NULL where the CPU does it. */
+int backend_choose_dense(const struct dense_ops **out, const char *device, char *notice,
+                         struct error *error);
 
 #endif

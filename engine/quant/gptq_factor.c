@@ -114,9 +114,7 @@ int gptq_factor(struct gptq_inputs *inputs, const struct gptq_settings *settings
     permute(inputs);
     for (size_t i = 0; i < n; i++)
         inputs->h[i * n + i] += settings->damp * mean;
-    enum dense_result result = dense_cholesky(dense, inputs->h, n);
-    if (result == DENSE_OK)
-        result = dense_invert_lower(dense, inputs->h, n);
+    enum dense_result result = dense_inverse_factor(dense, inputs->h, n);
     turn_around(inputs->h, n);
     return factor_error(result, name, error);
 }

@@ -388,6 +388,7 @@ int layer_run_gather(struct layer_run *run, enum layer_stage stage, struct gptq_
     };
     run->inputs = inputs;
     int result = all_samples(run, works[stage], row_cost(run), error);
+    dense_finish_gram(run->options.dense);
     run->inputs = NULL;
     return result;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/base/alloc.h"
+#include "engine/model/backend_choice.h"
 #include "engine/model/tensor_expect.h"
 #include "engine/model/weights.h"
 #include "engine/quant/layer_run.h"
@@ -188,6 +189,51 @@ static int do_layer(struct quantizing *z, uint32_t layer)
 
 /* --- the whole -------------------------------------------------------------------------------- */
 
+static void notice(void *user, const char *line)
+{
+    const struct quantizing *z = user;
+    if (z->options->notice != NULL)
+        z->options->notice(z->options->user, line);
+}
+
+/* A device that was asked for by name and is not there is an error; what only lacks memory, or is
+ * there by chance, leaves the work to the CPU. */
+static int attach(struct quantizing *z)
+{
+    const struct quantize_options *options = z->options;
+    const struct dense_device_options device = {options->device, notice, z};
+    struct backend_error reason = {0};
+    const struct dense_ops *ops;
+    char line[NOTICE_BYTES];
+    if (backend_choose_dense(&ops, options->device, line, z->error) != 0)
+        return -1;
+    if (ops != NULL && dense_attach(z->dense, ops, &device, &reason) != 0) {
+        if (!backend_choice_is_auto(options->device) && reason.code != BACKEND_NO_MEMORY)
+            return error_set(z->error, ERROR_UNSUPPORTED, "device = %s: %s", options->device,
+                             reason.message);
+        snprintf(line, sizeof line, "the GPU is not used: %s", reason.message);
+    }
+    if (line[0] != '\0')
+        notice(z, line);
+    return 0;
+}
+
+/* With a device's share of memory, or without the device. */
+static int check_memory(struct quantizing *z, size_t widest)
+{
+    unsigned threads = dense_threads(z->dense);
+    uint64_t bytes = dense_bytes(threads, widest), more = dense_attach_bytes(widest);
+    if (dense_attached(z->dense) &&
+        quantize_check_memory(&z->input, z->options, threads, bytes + more, z->error) == 0)
+        return 0;
+    if (quantize_check_memory(&z->input, z->options, threads, bytes, z->error) != 0)
+        return -1;
+    if (dense_attached(z->dense))
+        notice(z, "the GPU is not used: too little memory for its results");
+    dense_detach(z->dense);
+    return 0;
+}
+
 static int prepare(struct quantizing *z)
 {
     const struct quantize_options *options = z->options;
@@ -199,7 +245,7 @@ static int prepare(struct quantizing *z)
     if (z->dense == NULL)
         return error_set(z->error, ERROR_MEMORY, "%s: cannot start %u threads", options->checkpoint,
                          options->threads);
-    if (quantize_check_memory(&z->input, options, dense_threads(z->dense), z->error) != 0)
+    if (attach(z) != 0 || check_memory(z, widest) != 0)
         return -1;
     z->h = alloc_large(widest * widest * sizeof *z->h, "the inputs' matrix", z->error);
     z->total = z->input.config.layers * layer_products(&z->input);
@@ -267,6 +313,7 @@ static void make_report(const struct quantizing *z, struct quantize_report *repo
         .error = sqrt(z->error_squares / z->linears),
         .rounding = sqrt(z->rounding_squares / z->linears),
     };
+    snprintf(report->algebra, sizeof report->algebra, "%s", dense_describe(z->dense));
 }
 
 int quantize(const struct quantize_options *options, struct quantize_report *report,

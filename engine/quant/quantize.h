@@ -34,10 +34,12 @@ struct quantize_options {
     uint64_t shard_bytes;
     unsigned threads;
     const char *kernels;
+    const char *device; /* for the linear algebra: see backend_choice.h */
     struct rope_override rope;
-    /* Both on the caller's thread; progress returns false to stop (ERROR_CANCELLED). */
+    /* All on the caller's thread; progress returns false to stop (ERROR_CANCELLED). */
     bool (*progress)(void *user, const struct quantize_progress *progress);
     void (*result)(void *user, const struct quantize_result *result);
+    void (*notice)(void *user, const char *line); /* a GPU that is not used, or no longer */
     void *user;
 };
 
@@ -45,6 +47,7 @@ struct quantize_report {
     uint32_t layers, samples, length;
     uint64_t bytes_before, bytes_after; /* of tensors */
     double error, rounding;             /* root mean square over the linear layers */
+    char algebra[256];                  /* what gathered and factored: "the CPU", or a GPU */
 };
 
 /* Nothing is left at options->out, nor beside it, when this fails. */

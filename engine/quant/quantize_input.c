@@ -125,11 +125,11 @@ static uint64_t solve_bytes(const struct model_config *config, uint32_t group_si
 
 int quantize_check_memory(const struct quantize_input *input,
                           const struct quantize_options *options, unsigned threads,
-                          struct error *error)
+                          uint64_t dense_bytes, struct error *error)
 {
     const struct model_config *config = &input->config;
     uint64_t widest = quantize_widest(config);
-    uint64_t inputs = widest * widest * sizeof(double) + dense_bytes(threads, widest);
+    uint64_t inputs = widest * widest * sizeof(double) + dense_bytes;
     uint64_t samples = layer_run_bytes(config, &input->calibration);
     uint64_t solve = solve_bytes(config, options->gptq.group_size, threads);
     uint64_t total = inputs + samples + solve, room = available(config);

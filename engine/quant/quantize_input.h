@@ -23,9 +23,10 @@ void quantize_input_close(struct quantize_input *input);
 /* Inputs of the widest linear layer. */
 uint32_t quantize_widest(const struct model_config *config);
 
-/* ERROR_MEMORY with the numbers when it does not fit; `threads` is what the pool has. */
+/* ERROR_MEMORY with the numbers when it does not fit; `dense_bytes` is what the linear algebra
+ * takes, `threads` what its pool has. */
 int quantize_check_memory(const struct quantize_input *input,
                           const struct quantize_options *options, unsigned threads,
-                          struct error *error);
+                          uint64_t dense_bytes, struct error *error);
 
 #endif

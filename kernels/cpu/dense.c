@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/cpu/dense_offload.h"
 #include "kernels/cpu/dense_product.h"
 
 #define BLOCK 64  /* columns of a diagonal block */
@@ -20,6 +21,8 @@ struct dense {
     void *user;
     double *scratch; /* [threads][DENSE_PRODUCT_SCRATCH] */
     double *column;  /* [largest][BLOCK] */
+    size_t largest;
+    struct offload *offload; /* NULL: all is done here */
 };
 
 static uint64_t scratch_bytes(unsigned threads)
@@ -37,11 +40,11 @@ struct dense *dense_open(unsigned threads, size_t largest, bool (*stopped)(void 
     struct dense *dense = calloc(1, sizeof *dense);
     if (dense == NULL)
         return NULL;
-    *dense = (struct dense){.stopped = stopped, .user = user};
+    *dense = (struct dense){.stopped = stopped, .user = user, .largest = largest ? largest : 1};
     dense->pool = thread_pool_open(threads);
     if (dense->pool != NULL)
         dense->scratch = malloc(scratch_bytes(thread_pool_threads(dense->pool)));
-    dense->column = malloc((largest ? largest : 1) * BLOCK * sizeof *dense->column);
+    dense->column = malloc(dense->largest * BLOCK * sizeof *dense->column);
     if (dense->pool != NULL && dense->scratch != NULL && dense->column != NULL)
         return dense;
     dense_close(dense);
@@ -52,6 +55,7 @@ void dense_close(struct dense *dense)
 {
     if (dense == NULL)
         return;
+    offload_close(dense->offload);
     thread_pool_close(dense->pool);
     free(dense->scratch);
     free(dense->column);
@@ -78,6 +82,36 @@ bool dense_stopped(const struct dense *dense)
     return dense->stopped != NULL && dense->stopped(dense->user);
 }
 
+int dense_attach(struct dense *dense, const struct dense_ops *ops,
+                 const struct dense_device_options *options, struct backend_error *error)
+{
+    dense_detach(dense);
+    dense->offload = offload_open(dense, dense->largest, ops, options, error);
+    return dense->offload != NULL ? 0 : -1;
+}
+
+void dense_detach(struct dense *dense)
+{
+    dense_finish_gram(dense);
+    offload_close(dense->offload);
+    dense->offload = NULL;
+}
+
+bool dense_attached(const struct dense *dense)
+{
+    return dense->offload != NULL;
+}
+
+uint64_t dense_attach_bytes(size_t largest)
+{
+    return offload_bytes(largest);
+}
+
+const char *dense_describe(const struct dense *dense)
+{
+    return dense->offload != NULL ? offload_describe(dense->offload) : "the CPU";
+}
+
 static size_t least(size_t a, size_t b)
 {
     return a < b ? a : b;
@@ -88,8 +122,8 @@ static size_t least(size_t a, size_t b)
 struct gram {
     struct dense *dense;
     double *h;
-    size_t n, stride, rows, tiles;
-    const float *x;
+    size_t n, rows, tiles;
+    struct dense_matrix x; /* [rows, n] */
     atomic_size_t next;
 };
 
@@ -101,8 +135,10 @@ static void gram_tile(const struct gram *gram, size_t t, double *scratch)
         j -= ++i;
     i *= TILE;
     j *= TILE;
-    struct dense_matrix a = {gram->x + i, 1, gram->stride, true};
-    struct dense_matrix b = {gram->x + j, gram->stride, 1, true};
+    size_t size = gram->x.is_float ? sizeof(float) : sizeof(double);
+    const char *x = gram->x.data;
+    struct dense_matrix a = {x + i * size, 1, gram->x.row, gram->x.is_float};
+    struct dense_matrix b = {x + j * size, gram->x.row, 1, gram->x.is_float};
     dense_product(gram->h + i * gram->n + j, gram->n, 1, &a, &b, least(gram->n - i, TILE),
                   least(gram->n - j, TILE), gram->rows, scratch);
 }
@@ -115,12 +151,30 @@ static void gram_work(void *argument, unsigned thread, unsigned threads)
         gram_tile(gram, t, dense_scratch(gram->dense, thread));
 }
 
+/* Before row number r of tiles there are r (r + 1) / 2 of them. */
+void dense_gram_from(struct dense *dense, double *h, size_t n, const struct dense_matrix *x,
+                     size_t rows, size_t first)
+{
+    _Static_assert(DENSE_PANEL % TILE == 0, "a panel is whole rows of tiles");
+    size_t side = (n + TILE - 1) / TILE, done = first / TILE;
+    struct gram gram = {dense, h, n, rows, side * (side + 1) / 2, *x, done * (done + 1) / 2};
+    dense_run(dense, (uint64_t)n * n / 2 * rows, gram_work, &gram);
+}
+
 void dense_add_gram(struct dense *dense, double *h, size_t n, const float *x, size_t stride,
                     size_t rows)
 {
-    size_t side = (n + TILE - 1) / TILE;
-    struct gram gram = {dense, h, n, stride, rows, side * (side + 1) / 2, x, 0};
-    dense_run(dense, (uint64_t)n * n / 2 * rows, gram_work, &gram);
+    const struct dense_matrix matrix = {x, stride, 1, true};
+    if (dense->offload != NULL)
+        offload_add_gram(dense->offload, h, n, x, stride, rows);
+    else
+        dense_gram_from(dense, h, n, &matrix, rows, 0);
+}
+
+void dense_finish_gram(struct dense *dense)
+{
+    if (dense->offload != NULL)
+        offload_finish_gram(dense->offload);
 }
 
 /* --- the Cholesky factor ---------------------------------------------------------------------- */
@@ -277,4 +331,15 @@ enum dense_result dense_invert_lower(struct dense *dense, double *a, size_t n)
             memcpy(a + (v.at + i) * n + v.at, v.block + i * BLOCK, (i + 1) * sizeof *a);
     }
     return DENSE_OK;
+}
+
+/* --- both ------------------------------------------------------------------------------------- */
+
+enum dense_result dense_inverse_factor(struct dense *dense, double *a, size_t n)
+{
+    enum dense_result result;
+    if (dense->offload != NULL && offload_inverse_factor(dense->offload, a, n, &result))
+        return result;
+    result = dense_cholesky(dense, a, n);
+    return result == DENSE_OK ? dense_invert_lower(dense, a, n) : result;
 }

@@ -582,7 +582,7 @@ static void memory_is_refused_with_numbers(void **state)
     };
     const struct quantize_options options = {.checkpoint = "huge", .gptq = {.group_size = 32}};
     struct error error = {0};
-    assert_int_equal(quantize_check_memory(&input, &options, 2, &error), -1);
+    assert_int_equal(quantize_check_memory(&input, &options, 2, 0, &error), -1);
     assert_int_equal(error.code, ERROR_MEMORY);
     assert_non_null(strstr(error.message, "huge: needs "));
     assert_non_null(strstr(error.message, "128 samples of 2048 tokens"));

@@ -5,12 +5,8 @@
 
 #include <vector>
 
+#include "blas.h"
 #include "kernels/cpu/half.h"
-
-struct cublasContext {
-    struct CUstream_st *stream;
-    int device;
-};
 
 cublasStatus_t cublasCreate(cublasHandle_t *handle)
 {

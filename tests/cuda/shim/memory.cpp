@@ -37,6 +37,11 @@ static int place_of(const void *pointer, size_t bytes)
     return address + bytes <= found->first + found->second.bytes ? found->second.device : -3;
 }
 
+bool memory_is_here(const void *pointer, size_t bytes)
+{
+    return place_of(pointer, bytes) == device_current();
+}
+
 bool memory_is_stray(uintptr_t address)
 {
     unsigned char resident;

@@ -20,6 +20,7 @@
  *   AIRO_SHIM_REVERSE=1       a grid's blocks run last to first
  *   AIRO_SHIM_ORDER=seed      threads take turns in a drawn order and so do blocks, several of
  *                             which are begun at a time (order.h)
+ *   AIRO_SHIM_SOLVER=0        there is no cuSOLVER (include/cusolverDn.h)
  *   AIRO_SHIM_STRICT=1        looks for host addresses in structs given to kernels too; what
  *                             padding holds can, rarely, be taken for one
  */
@@ -27,6 +28,7 @@
 #define AIRO_SHIM_RUNTIME_H
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <shim_kernel.h>
@@ -96,6 +98,12 @@ struct CUstream_st *stream_or_default(struct CUstream_st *stream);
 bool device_capturing(int device);
 void device_drop_streams(int device);
 
+/* A library's kernels: counted as one launch, run when the stream comes to them. */
+cudaError_t stream_put_library(struct CUstream_st *stream, int device,
+                               std::function<cudaError_t()> run);
+
+/* Whether all of [pointer, pointer + bytes) is one allocation's on the current device. */
+bool memory_is_here(const void *pointer, size_t bytes);
 /* Whether it is the address of host memory that a device could not reach. */
 bool memory_is_stray(uintptr_t address);
 void memory_drop(int device); /* forgets all of a device's allocations */

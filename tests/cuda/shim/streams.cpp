@@ -278,6 +278,22 @@ cudaError_t shim_enqueue(const struct shim_grid &grid, cudaStream_t handle)
     return shim_result(stream_put(stream_or_default(handle), operation));
 }
 
+cudaError_t stream_put_library(struct CUstream_st *stream, int device,
+                               std::function<cudaError_t()> run)
+{
+    cudaError_t status = shim_ready();
+    if (status == cudaSuccess && (device != device_current() || (stream && !stream_exists(stream))))
+        status = cudaErrorInvalidResourceHandle;
+    enum fault_kind_hit hit = status == cudaSuccess ? fault_count(FAULT_LAUNCH) : HIT_NOTHING;
+    if (hit == HIT_THIS)
+        status = cudaErrorLaunchOutOfResources;
+    if (hit == HIT_LOST)
+        run = [] { return cudaErrorUnknown; };
+    if (status != cudaSuccess)
+        return shim_result(status);
+    return shim_result(stream_put(stream_or_default(stream), {nullptr, run, NULL}));
+}
+
 cudaError_t cudaLaunchHostFunc(cudaStream_t handle, cudaHostFn_t function, void *user)
 {
     shim_guard guard(shim_lock());

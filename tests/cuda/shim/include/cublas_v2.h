@@ -1,6 +1,7 @@
 /*
- * cublas_v2.h - the part of cuBLAS that airo uses, for machines without the toolkit: products of
- * f16 matrices with sums and results in f32 (or f16), column-major, every transposition.
+ * cublas_v2.h - the part of cuBLAS that airo uses, for machines without the toolkit, column-major:
+ * products of f16 matrices with sums and results in f32 (or f16) and of doubles, in every
+ * transposition; triangles of doubles solved from the left.
  */
 #ifndef AIRO_SHIM_CUBLAS_V2_H
 #define AIRO_SHIM_CUBLAS_V2_H
@@ -22,6 +23,9 @@ typedef enum {
 } cublasStatus_t;
 
 typedef enum { CUBLAS_OP_N = 0, CUBLAS_OP_T = 1, CUBLAS_OP_C = 2 } cublasOperation_t;
+typedef enum { CUBLAS_FILL_MODE_LOWER = 0, CUBLAS_FILL_MODE_UPPER = 1 } cublasFillMode_t;
+typedef enum { CUBLAS_SIDE_LEFT = 0, CUBLAS_SIDE_RIGHT = 1 } cublasSideMode_t;
+typedef enum { CUBLAS_DIAG_NON_UNIT = 0, CUBLAS_DIAG_UNIT = 1 } cublasDiagType_t;
 typedef enum { CUDA_R_32F = 0, CUDA_R_16F = 2 } cudaDataType;
 typedef cudaDataType cudaDataType_t;
 typedef enum { CUBLAS_COMPUTE_16F = 64, CUBLAS_COMPUTE_32F = 68 } cublasComputeType_t;
@@ -47,6 +51,15 @@ cublasStatus_t cublasGemmEx(cublasHandle_t handle, cublasOperation_t transa,
                             cudaDataType b_type, int ldb, const void *beta, void *c,
                             cudaDataType c_type, int ldc, cublasComputeType_t compute,
                             cublasGemmAlgo_t algorithm);
+/* The same of doubles. */
+cublasStatus_t cublasDgemm(cublasHandle_t handle, cublasOperation_t transa,
+                           cublasOperation_t transb, int m, int n, int k, const double *alpha,
+                           const double *a, int lda, const double *b, int ldb, const double *beta,
+                           double *c, int ldc);
+/* B[m, n] = alpha op(A)^-1 B for a triangle A; the other side is not offered here. */
+cublasStatus_t cublasDtrsm(cublasHandle_t handle, cublasSideMode_t side, cublasFillMode_t uplo,
+                           cublasOperation_t trans, cublasDiagType_t diag, int m, int n,
+                           const double *alpha, const double *a, int lda, double *b, int ldb);
 
 #ifdef __cplusplus
 }
