@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 /* cublasGetStatusString came with CUDA 11.4.2; the names that people will search for are few. */
-static const char *status_text(cublasStatus_t status)
+const char *gpu_cublas_text(int status)
 {
     static const struct {
         cublasStatus_t status;
@@ -19,7 +19,7 @@ static const char *status_text(cublasStatus_t status)
         {CUBLAS_STATUS_NOT_SUPPORTED, "not supported on this device"},
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-        if (texts[i].status == status)
+        if ((int)texts[i].status == status)
             return texts[i].text;
     return "an unknown error";
 }
@@ -27,7 +27,7 @@ static const char *status_text(cublasStatus_t status)
 static int gemm_error(struct gpu_gemm *gemm, const char *what, cublasStatus_t status)
 {
     snprintf(gemm->message, sizeof gemm->message, "cuBLAS: %s: %s (status %d)", what,
-             status_text(status), (int)status);
+             gpu_cublas_text((int)status), (int)status);
     return -1;
 }
 

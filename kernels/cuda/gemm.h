@@ -39,4 +39,7 @@ int gpu_gemm_open(struct gpu_gemm *gemm, void *workspace, cudaStream_t stream);
 void gpu_gemm_close(struct gpu_gemm *gemm);
 int gpu_gemm_run(struct gpu_gemm *gemm, const struct gpu_gemm_call *call, cudaStream_t stream);
 
+/* What a cublasStatus_t means, in a few words. */
+const char *gpu_cublas_text(int status);
+
 #endif

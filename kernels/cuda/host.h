@@ -7,6 +7,7 @@
  *   upload.c   file -> pinned memory -> device     graph.c   launches kept as graphs
  *   order.c    the order of packed inputs          scratch.c what steps write, and sizes
  *   load.c     host tensors -> gpu_linear          pages.c   keys and values
+ *   dense.c    quantisation's linear algebra: a table of its own, with solver.c (cuSOLVER)
  *
  * Layers. Several devices hold one contiguous range of layers each, with the pages of those layers;
  * the first also holds the embedding, the last the head. All have the activation buffers, and x is
