@@ -11,7 +11,7 @@ const struct dense_ops *airo_dense(void);
 
 /* [rows][stride] between -1 and 1. */
 float *dense_inputs(size_t rows, size_t stride, uint64_t seed);
-/* X^T X of n + 9 random rows and n / 10 on the diagonal; the upper triangle is NaN. */
+/* X^T X of random rows and n / 10 on the diagonal; the upper triangle is NaN. */
 double *dense_positive(size_t n, uint64_t seed);
 
 /* Lines that a device's user heard. */
