@@ -25,174 +25,7 @@
 #include "engine/quant/quantize.h"
 #include "engine/quant/quantize_input.h"
 #include "kernels/cpu/half.h"
-#include "tests/faults/tiny_model.h"
-
-#define LINEARS 14 /* of the tiny model's two layers */
-
-static const char *const parts[] = {
-    "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj",
-    "mlp.gate_proj",    "mlp.up_proj",      "mlp.down_proj",
-};
-
-/* A tiny model in floating point, a calibration text, and a place for what comes out. */
-struct workshop {
-    struct tiny_model model;
-    char scratch[64];
-    char *text, *out;
-    struct quantize_options options;
-    double error[LINEARS], rounding[LINEARS];
-    char names[LINEARS][96];
-    int results;
-    int calls, stop_after; /* progress calls; 0: never stops */
-};
-
-static uint32_t next_number(uint32_t *seed)
-{
-    *seed = *seed * 1664525u + 1013904223u;
-    return *seed >> 8;
-}
-
-/* Numbers between -size and size in the tensor's type. */
-static void fill(struct tiny_tensor *tensor, double size, uint32_t seed)
-{
-    bool wide = strcmp(tensor->dtype, "F32") == 0, brain = strcmp(tensor->dtype, "BF16") == 0;
-    for (size_t i = 0; i < tensor->bytes / (wide ? 4 : 2); i++) {
-        float value = (float)(((double)next_number(&seed) / 8388608 - 1) * size);
-        uint16_t half = brain ? (uint16_t)(bits_of_float(value) >> 16) : f16_of_f32(value);
-        memcpy(tensor->data + i * (wide ? 4 : 2), wide ? (void *)&value : (void *)&half,
-               wide ? 4 : 2);
-    }
-}
-
-/* Some inputs eight times as strong as others. */
-static void make_norm(struct tiny_tensor *norm)
-{
-    for (size_t i = 0; i < norm->bytes / 2; i++) {
-        uint16_t half = f16_of_f32((float)(1 << i * 5 % 4));
-        memcpy(norm->data + 2 * i, &half, 2);
-    }
-}
-
-static void make_float(struct tiny_model *model, const char *dtype)
-{
-    char name[112];
-    for (int i = 0; i < LINEARS; i++) {
-        snprintf(name, sizeof name, "model.layers.%d.%s", i / 7, parts[i % 7]);
-        tiny_make_dense(model, name, dtype);
-        snprintf(name, sizeof name, "model.layers.%d.%s.weight", i / 7, parts[i % 7]);
-        fill(tiny_tensor_find(model, name), 0.1, (uint32_t)i + 1);
-    }
-    for (int layer = 0; layer < 2; layer++) {
-        snprintf(name, sizeof name, "model.layers.%d.input_layernorm.weight", layer);
-        make_norm(tiny_tensor_find(model, name));
-    }
-    fill(tiny_tensor_find(model, "model.embed_tokens.weight"), 0.5, 77);
-    fill(tiny_tensor_find(model, "lm_head.weight"), 0.05, 78);
-    json_decref(model->quantize);
-    model->quantize = NULL;
-}
-
-static void write_text(const char *path, size_t words)
-{
-    static const char *const stock[] = {"the", "other", "path", "of", "thaw", "moth", "quiz"};
-    struct strbuf text = {0};
-    uint32_t seed = 9;
-    for (size_t i = 0; i < words; i++)
-        strbuf_printf(&text, "%s%c", stock[next_number(&seed) % 7], i % 12 == 11 ? '\n' : ' ');
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(text.data, 1, text.length, file), text.length);
-    assert_int_equal(fclose(file), 0);
-    strbuf_free(&text);
-}
-
-static void take_result(void *user, const struct quantize_result *result)
-{
-    struct workshop *shop = user;
-    assert_true(shop->results < LINEARS);
-    snprintf(shop->names[shop->results], sizeof shop->names[0], "%s", result->name);
-    shop->error[shop->results] = result->error;
-    shop->rounding[shop->results++] = result->rounding;
-}
-
-static bool count_progress(void *user, const struct quantize_progress *progress)
-{
-    struct workshop *shop = user;
-    assert_true(progress->done <= progress->total);
-    return ++shop->calls != shop->stop_after;
-}
-
-static void open_shop(struct workshop *shop, const char *dtype)
-{
-    *shop = (struct workshop){.scratch = "/tmp/airo-quantize-XXXXXX"};
-    assert_non_null(mkdtemp(shop->scratch));
-    tiny_model_init(&shop->model);
-    make_float(&shop->model, dtype);
-    shop->text = path_join(shop->scratch, "text.txt");
-    shop->out = path_join(shop->scratch, "out");
-    write_text(shop->text, 1500);
-    shop->options = (struct quantize_options){
-        .checkpoint = shop->model.directory,
-        .out = shop->out,
-        .calibration = shop->text,
-        .gptq = {32, true, false, false, GROUP_MIN_MAX, 0.01},
-        .samples = 16,
-        .length = 48,
-        .shard_bytes = 1u << 30,
-        .threads = 2,
-        .progress = count_progress,
-        .result = take_result,
-        .user = shop,
-    };
-}
-
-static void remove_tree(const char *path)
-{
-    DIR *directory = opendir(path);
-    struct dirent *entry;
-    while (directory != NULL && (entry = readdir(directory)) != NULL) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        char *inner = path_join(path, entry->d_name);
-        if (unlink(inner) != 0)
-            remove_tree(inner);
-        free(inner);
-    }
-    if (directory != NULL)
-        closedir(directory);
-    rmdir(path);
-}
-
-static void close_shop(struct workshop *shop)
-{
-    remove_tree(shop->scratch);
-    tiny_model_free(&shop->model);
-    free(shop->text);
-    free(shop->out);
-}
-
-/* Nothing stands in the scratch directory but the text. */
-static void expect_nothing_left(const struct workshop *shop)
-{
-    DIR *directory = opendir(shop->scratch);
-    struct dirent *entry;
-    assert_non_null(directory);
-    while ((entry = readdir(directory)) != NULL)
-        if (entry->d_name[0] != '.' && strncmp(entry->d_name, "text", 4) != 0)
-            fail_msg("%s was left", entry->d_name);
-    closedir(directory);
-}
-
-static struct quantize_report run(struct workshop *shop)
-{
-    struct quantize_report report;
-    struct error error = {0};
-    shop->results = 0;
-    if (quantize(&shop->options, &report, &error) != 0)
-        fail_msg("%s", error.message);
-    assert_int_equal(shop->results, LINEARS);
-    return report;
-}
+#include "tests/unit/quantize_shop.h"
 
 /* --- the error -------------------------------------------------------------------------------- */
 
@@ -205,37 +38,37 @@ static void every_layer_is_better_than_rounding(void **state)
         {0, true, false, false, GROUP_SEARCH, .1},
     };
     struct workshop shop;
-    open_shop(&shop, "F16");
+    shop_open(&shop, "F16");
     tiny_model_write(&shop.model);
     for (size_t s = 0; s < sizeof settings / sizeof settings[0]; s++) {
         shop.options.gptq = settings[s];
-        run(&shop);
+        shop_run(&shop);
         for (int i = 0; i < LINEARS; i++)
             if (!(shop.error[i] < shop.rounding[i] && shop.error[i] > 0))
                 fail_msg("settings %zu, %s: %g, and %g by rounding", s, shop.names[i],
                          shop.error[i], shop.rounding[i]);
-        remove_tree(shop.out);
+        shop_remove_tree(shop.out);
     }
-    close_shop(&shop);
+    shop_close(&shop);
 }
 
 static void act_order_helps_where_inputs_differ(void **state)
 {
     (void)state;
     struct workshop shop;
-    open_shop(&shop, "F16");
+    shop_open(&shop, "F16");
     tiny_model_write(&shop.model);
     double error[2][LINEARS];
     for (int order = 0; order < 2; order++) {
         shop.options.gptq.act_order = order == 1;
-        run(&shop);
+        shop_run(&shop);
         memcpy(error[order], shop.error, sizeof shop.error);
-        remove_tree(shop.out);
+        shop_remove_tree(shop.out);
     }
     for (int i = 0; i < LINEARS; i += 7) /* q of each layer: after the uneven norm */
         if (!(error[1][i] < error[0][i]))
             fail_msg("%s: %g, and %g in order", shop.names[i], error[1][i], error[0][i]);
-    close_shop(&shop);
+    shop_close(&shop);
 }
 
 /* --- what is written -------------------------------------------------------------------------- */
@@ -276,7 +109,7 @@ static void score(const char *directory, score_row row, struct table *table, siz
     if (model_open(&model, directory, &options, &error) != 0)
         fail_msg("%s", error.message);
     for (size_t i = 0; i < count; i++)
-        tokens[i] = (int32_t)(3 + next_number(&seed) % 280);
+        tokens[i] = (int32_t)(3 + shop_number(&seed) % 280);
     assert_int_equal(score_tokens(model, tokens, count, row, table, &error), 0);
     model_close(model);
 }
@@ -297,15 +130,15 @@ static void the_result_is_near_the_original(void **state)
     static const char *const dtypes[] = {"F16", "F32", "BF16"};
     for (size_t i = 0; i < sizeof dtypes / sizeof dtypes[0]; i++) {
         struct workshop shop;
-        open_shop(&shop, dtypes[i]);
+        shop_open(&shop, dtypes[i]);
         tiny_model_write(&shop.model);
-        struct quantize_report report = run(&shop);
+        struct quantize_report report = shop_run(&shop);
         double kl = divergence(&shop);
         print_message("%s: KL %.5f, error %.4f\n", dtypes[i], kl, report.error);
         assert_true(kl > 0 && kl < 0.02);
         assert_true(report.bytes_after < report.bytes_before);
         assert_int_equal(report.samples, 16);
-        close_shop(&shop);
+        shop_close(&shop);
     }
 }
 
@@ -324,10 +157,10 @@ static void the_directory_is_complete(void **state)
     struct workshop shop;
     struct error error;
     struct model_config config;
-    open_shop(&shop, "F16");
+    shop_open(&shop, "F16");
     tiny_model_write(&shop.model);
     tiny_file_write(&shop.model, "tokenizer_config.json", "{}\n", 3);
-    run(&shop);
+    shop_run(&shop);
     assert_int_equal(model_config_read(&config, shop.out, NULL, &error), 0);
     assert_int_equal(config.quant.kind, QUANT_GPTQ);
     assert_int_equal(config.quant.group_size, 32);
@@ -351,35 +184,16 @@ static void the_directory_is_complete(void **state)
     safetensors_close(set);
     strbuf_free(&before);
     strbuf_free(&after);
-    close_shop(&shop);
-}
-
-/* The tensors of both are equal. */
-static void expect_equal_sets(const char *one, const char *other)
-{
-    struct safetensors *a, *b;
-    struct error error;
-    assert_int_equal(safetensors_open(&a, one, &error), 0);
-    if (safetensors_open(&b, other, &error) != 0)
-        fail_msg("%s", error.message);
-    assert_int_equal(safetensors_count(a), safetensors_count(b));
-    for (size_t i = 0; i < safetensors_count(a); i++) {
-        const struct tensor_view *x = safetensors_at(a, i), *y = safetensors_find(b, x->name);
-        assert_non_null(y);
-        assert_int_equal(x->bytes, y->bytes);
-        assert_memory_equal(x->data, y->data, x->bytes);
-    }
-    safetensors_close(a);
-    safetensors_close(b);
+    shop_close(&shop);
 }
 
 static void shards_threads_and_json_lines_change_nothing(void **state)
 {
     (void)state;
     struct workshop shop;
-    open_shop(&shop, "F16");
+    shop_open(&shop, "F16");
     tiny_model_write_shards(&shop.model);
-    run(&shop);
+    shop_run(&shop);
     struct strbuf text = {0}, line = {0};
     assert_int_equal(file_read(shop.text, 1u << 20, &text, NULL), 0);
     json_t *object = json_pack("{s:s}", "text", strbuf_text(&text));
@@ -393,10 +207,10 @@ static void shards_threads_and_json_lines_change_nothing(void **state)
     shop.options.calibration = lines;
     shop.options.threads = 1;
     shop.options.shard_bytes = 20000;
-    run(&shop);
+    shop_run(&shop);
     char *index = path_join(shop.out, "model.safetensors.index.json");
     assert_true(file_exists(index));
-    expect_equal_sets(first, shop.out);
+    shop_expect_equal_sets(first, shop.out);
     json_decref(object);
     free(index);
     free(dumped);
@@ -404,7 +218,7 @@ static void shards_threads_and_json_lines_change_nothing(void **state)
     free(first);
     strbuf_free(&text);
     strbuf_free(&line);
-    close_shop(&shop);
+    shop_close(&shop);
 }
 
 /* --- what is refused -------------------------------------------------------------------------- */
@@ -423,7 +237,7 @@ static void nothing_is_overwritten(void **state)
 {
     (void)state;
     struct workshop shop;
-    open_shop(&shop, "F16");
+    shop_open(&shop, "F16");
     tiny_model_write(&shop.model);
     assert_int_equal(mkdir(shop.out, 0700), 0);
     expect_refusal(&shop, "is there already");
@@ -435,15 +249,15 @@ static void nothing_is_overwritten(void **state)
     expect_refusal(&shop, "there is no directory /no/such/parent");
     shop.options.out = "";
     expect_refusal(&shop, "has no name");
-    expect_nothing_left(&shop);
-    close_shop(&shop);
+    shop_expect_nothing_left(&shop);
+    shop_close(&shop);
 }
 
 static void wrong_texts_are_refused(void **state)
 {
     (void)state;
     struct workshop shop;
-    open_shop(&shop, "F16");
+    shop_open(&shop, "F16");
     tiny_model_write(&shop.model);
     static const struct {
         const char *name, *text, *wanted;
@@ -468,8 +282,8 @@ static void wrong_texts_are_refused(void **state)
     shop.options.calibration = shop.text;
     shop.options.length = 129;
     expect_refusal(&shop, "the model supports 128 tokens");
-    expect_nothing_left(&shop);
-    close_shop(&shop);
+    shop_expect_nothing_left(&shop);
+    shop_close(&shop);
 }
 
 #define DOWN "model.layers.1.mlp.down_proj.weight"
@@ -543,12 +357,12 @@ static void damaged_checkpoints_are_refused(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct workshop shop;
-        open_shop(&shop, "F16");
+        shop_open(&shop, "F16");
         rows[i].spoil(&shop.model);
         tiny_model_write(&shop.model);
         expect_refusal(&shop, rows[i].wanted);
-        expect_nothing_left(&shop);
-        close_shop(&shop);
+        shop_expect_nothing_left(&shop);
+        shop_close(&shop);
     }
 }
 
@@ -556,13 +370,13 @@ static void quantised_ones_are_refused(void **state)
 {
     (void)state;
     struct workshop shop;
-    open_shop(&shop, "F16");
+    shop_open(&shop, "F16");
     shop.options.checkpoint = "models/vaquita";
     expect_refusal(&shop, "is quantised already");
     shop.options.checkpoint = "/no/such/model";
     expect_refusal(&shop, "/no/such/model");
-    expect_nothing_left(&shop);
-    close_shop(&shop);
+    shop_expect_nothing_left(&shop);
+    shop_close(&shop);
 }
 
 static void memory_is_refused_with_numbers(void **state)
@@ -597,10 +411,10 @@ static void stopping_leaves_nothing(void **state)
     struct workshop shop;
     struct quantize_report report;
     struct error error;
-    open_shop(&shop, "F16");
+    shop_open(&shop, "F16");
     tiny_model_write(&shop.model);
-    run(&shop);
-    remove_tree(shop.out);
+    shop_run(&shop);
+    shop_remove_tree(shop.out);
     int all = shop.calls;
     assert_true(all > 100);
     for (int step = 1; step < all - all / 8; step += all / 23) {
@@ -609,9 +423,9 @@ static void stopping_leaves_nothing(void **state)
         /* progress says no once only */
         assert_int_equal(quantize(&shop.options, &report, &error), -1);
         assert_int_equal(error.code, ERROR_CANCELLED);
-        expect_nothing_left(&shop);
+        shop_expect_nothing_left(&shop);
     }
-    close_shop(&shop);
+    shop_close(&shop);
 }
 
 /* True once the output is being made. */
@@ -633,9 +447,9 @@ static void an_interrupt_leaves_nothing(void **state)
     (void)state;
     struct workshop shop;
     int status = 0;
-    open_shop(&shop, "F16");
+    shop_open(&shop, "F16");
     tiny_model_write(&shop.model);
-    write_text(shop.text, 400000);
+    shop_write_text(shop.text, 400000);
     const char *build = getenv("AIRO_BUILD");
     char *program = xasprintf("%s/airo", build != NULL ? build : "build");
     pid_t child = fork();
@@ -652,9 +466,9 @@ static void an_interrupt_leaves_nothing(void **state)
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 130);
-    expect_nothing_left(&shop);
+    shop_expect_nothing_left(&shop);
     free(program);
-    close_shop(&shop);
+    shop_close(&shop);
 }
 
 int main(void)
