@@ -132,7 +132,8 @@ const struct option options_table[] = {
      "0", "the context length; 0: all that the model supports"},
     {"device", 0, NULL, "model:device", OPTION_STRING, "DEVICE", NO_RANGE, NULL, AT(device), "auto",
      "what computes: cpu, cuda (an NVIDIA GPU, or several where one is too small), cuda:1 (that one), "
-     "cuda:0,1 (these share the layers), or auto: a GPU where there is one that can, else the CPU"},
+     "cuda:0,1 (these share the layers), or auto: a GPU where there is one that can, else the CPU; quantize "
+     "gives the first GPU its linear algebra alone"},
     {"kv-type", 0, NULL, "model:kv_type", OPTION_CHOICE, "TYPE", NO_RANGE, "auto f32 f16 q8 q4",
      AT(kv_type), "auto",
      "how keys and values are kept; q8 takes about half of f16, q4 about a quarter; auto: f16 on the "

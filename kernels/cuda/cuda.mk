@@ -27,6 +27,8 @@ GENCODE    := $(foreach a,$(CUDA_ARCHS),-gencode arch=$(call virtual,$a),code=sm
 NVCCFLAGS  ?= -O3
 CUDA_OBJ   := $(CUDA_CU:%.cu=$(BUILD)/cuda/%.cu.o) $(CUDA_C:%.c=$(BUILD)/cuda/%.o)
 CUDA_SO    := $(if $(SANITIZE),,$(if $(CUDA_CU),$(BUILD)/airo-cuda.so))
+# Of the toolkit, 11.8 or later: the runtime (static), cuBLAS (libcublas.so.11 to .13, by its headers),
+# and, for `airo quantize` alone and opened when it runs, cuSOLVER (libcusolver.so.11 or .12, likewise).
 CUDA_LIBS   = -L$(CUDA_LIB) -Wl,-rpath,$(CUDA_LIB) -lcublas -lcudart_static -lrt -ldl
 
 all: $(CUDA_SO)
