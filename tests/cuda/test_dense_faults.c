@@ -210,6 +210,7 @@ static void devices_are_found_by_their_names(void **state)
     struct backend_error error = {0};
     setenv("AIRO_SHIM_DEVICES", "3", 1);
     assert_int_equal(dense_attach(dense, airo_dense(), &options, &error), 0);
+    assert_int_equal(strncmp(dense_describe(dense), "Host shim", 9), 0); /* not "2 x" */
     dense_expect_inverse(dense, 8);
     assert_true(shim_device_bytes(1) > 0);
     assert_true(shim_device_bytes(0) == 0 && shim_device_bytes(2) == 0);
