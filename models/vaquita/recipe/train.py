@@ -249,6 +249,15 @@ def work(rank, a, state, grads, barrier, shared):
         print(f"stopped at step {step}, {seen / 1e6:.2f}M tokens", flush=True)
 
 
+def worker(rank, a, state, grads, barrier, shared):
+    """As work; when it fails, the others fail at the barrier at once, instead of waiting there."""
+    try:
+        work(rank, a, state, grads, barrier, shared)
+    except BaseException:
+        barrier.abort()
+        raise
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--seed", type=int, default=1)
@@ -287,10 +296,10 @@ def main():
     for t in (*state.values(), grads, shared):
         t.share_memory_()
     barrier = mp.Barrier(a.workers, timeout=1800)
-    others = [mp.Process(target=work, args=(r, a, state, grads, barrier, shared), daemon=True) for r in range(1, a.workers)]
+    others = [mp.Process(target=worker, args=(r, a, state, grads, barrier, shared), daemon=True) for r in range(1, a.workers)]
     for p in others:
         p.start()
-    work(0, a, state, grads, barrier, shared)
+    worker(0, a, state, grads, barrier, shared)
     for p in others:
         p.join()
 
