@@ -269,13 +269,13 @@ def main():
     ap.add_argument("--lr", type=float, default=2e-3)
     ap.add_argument("--average", type=float, default=.997, help="decay of the averaged weights")
     ap.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    ap.add_argument("--workers", type=int, default=0, help="processes; 0: one, on a GPU, or two")
+    ap.add_argument("--workers", type=int, default=0, help="processes on a CPU; 0: two. On a GPU it is one")
     ap.add_argument("--threads", type=int, default=2, help="of a single worker")
     ap.add_argument("--every", type=int, default=25, help="steps between lines of the log")
     ap.add_argument("--look", type=float, default=10, help="minutes between looks at held-out conversations")
     a = ap.parse_args()
     a.tokens *= 1e6
-    a.workers = a.workers or (1 if a.device == "cuda" else 2)
+    a.workers = 1 if a.device != "cpu" else a.workers or 2
     torch.manual_seed(a.seed)
     sp = spm.SentencePieceProcessor(model_file=a.tokenizer)
     model = Llama(Config(vocab_size=sp.get_piece_size()))
@@ -290,8 +290,8 @@ def main():
         shared[0], shared[1], shared[2] = s["step"], s["seen"], s["spent"]
         print(f"resumed at step {s['step']}, {s['seen'] / 1e6:.2f}M tokens", flush=True)
     grads = torch.zeros(a.workers, flat.numel())
-    if a.device == "cuda":
-        work(0, a, {k: v.cuda() for k, v in state.items()}, grads.cuda(), mp.Barrier(1), shared)
+    if a.device != "cpu":
+        work(0, a, {k: v.to(a.device) for k, v in state.items()}, grads.to(a.device), mp.Barrier(1), shared)
         return
     for t in (*state.values(), grads, shared):
         t.share_memory_()
