@@ -40,7 +40,7 @@ class World:
     def word(self):
         if PIECES and self.split == "train" and self.r.random() < .15:
             w = self.odd()
-            if len(w) > 3 and w.islower() and w not in self.seen:
+            if len(w) > 3 and w.islower() and w not in self.seen and crc(w) % 10:
                 self.seen.add(w)
                 return w
         for most in range(999):
