@@ -74,7 +74,7 @@ def closed(rng, blocks=1, facts=4, turns=9, split="train", src=.6):
     rng.shuffle(order)
     while order and n < turns:
         if n and more and rng.random() < .3:
-            docs, before = add_documents(lib, rng.choice((1, 1, 2)), max(1, facts // 3)), len(lib.items)
+            docs = add_documents(lib, rng.choice((1, 1, 2)), max(1, facts // 3))
             order += [i for i in lib.items if i.doc in docs]
             rng.shuffle(order)
             more = False

@@ -77,7 +77,6 @@ class Library:
     def absent(self):
         """A question that the documents do not answer, or None: of a new fact, or of a known subject in another matter."""
         r = self.w.r
-        text = None
         if r.random() < .35:
             f, _, new = twin(self.w, r.choice(self.items))
             asks = [q for q in f.questions if q not in self.asked and any(x in q for x in new)] if f and not f.free else []
@@ -98,7 +97,7 @@ class Library:
                 if not new:
                     continue
             return cap(q)
-        return text
+        return None
 
 
 def metadata(w):
