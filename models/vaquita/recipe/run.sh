@@ -11,9 +11,16 @@ tokens=${2:-60}
 python=${PYTHON:-python3}
 airo=${AIRO:-../../../build/airo}
 mkdir -p "$scratch"
-[ -e "$scratch/tokenizer.model" ] || $python tokenizer.py --seed 1 --out "$scratch/tokenizer.model"
-$python train.py --seed 1 --tokenizer "$scratch/tokenizer.model" --out "$scratch/checkpoint.pt" --tokens "$tokens" \
-    | tee -a "$scratch/train.log"
+if [ ! -e "$scratch/tokenizer.model" ]; then
+    $python tokenizer.py --seed 1 --out "$scratch/tokenizer.tmp"
+    mv "$scratch/tokenizer.tmp" "$scratch/tokenizer.model"
+fi
+rm -f "$scratch/failed"
+{
+    $python train.py --seed 1 --tokenizer "$scratch/tokenizer.model" --out "$scratch/checkpoint.pt" --tokens "$tokens" \
+        || : > "$scratch/failed"
+} | tee -a "$scratch/train.log"
+[ ! -e "$scratch/failed" ]
 PYTHON=$python AIRO=$airo sh export.sh "$scratch"
 $python eval_cases.py --seed 777 --n 100 --out "$scratch/cases.jsonl"
 $python evaluate.py --model "$scratch/checkpoint.pt" --cases "$scratch/cases.jsonl" --show 0
