@@ -211,7 +211,7 @@ static void take_panel(const struct offload *offload, double *a, size_t n, size_
     }
 }
 
-/* DENSE_OK: all of it is in the upper triangle. -1 in `failed`: the device could not. */
+/* DENSE_OK: all of it is in the upper triangle. `failed`: the device could not. */
 static enum dense_result take_inverse(struct offload *offload, double *a, size_t n, bool *failed)
 {
     for (size_t first = 0; first < n && !*failed; first += DENSE_PANEL) {
