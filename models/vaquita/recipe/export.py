@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 import corpus
+import curriculum
 from load import load
 
 
@@ -33,6 +34,7 @@ def config_of(c):
 
 def write_calibration(path, sp, seed, tokens):
     """Conversations of the kind it was trained on, a line each, until there are so many tokens."""
+    curriculum.prepare(sp)
     rng, left = random.Random(seed), tokens
     with open(path, "w", encoding="utf-8") as f:
         while left > 0:
