@@ -48,7 +48,7 @@ def main():
     ap.add_argument("--checkpoint", default="checkpoint.pt")
     ap.add_argument("--out", required=True)
     ap.add_argument("--calibration", required=True)
-    ap.add_argument("--tokens", type=int, default=64 * 512, help="of calibration text")
+    ap.add_argument("--tokens", type=int, default=262144, help="of calibration text")
     ap.add_argument("--seed", type=int, default=99)
     a = ap.parse_args()
     model, sp = load(a.checkpoint)

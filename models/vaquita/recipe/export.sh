@@ -9,4 +9,4 @@ python=${PYTHON:-python3}
 airo=${AIRO:-../../../build/airo}
 $python export.py --checkpoint "$scratch/checkpoint.pt" --out "$scratch/fp16" --calibration "$scratch/calibration.jsonl"
 rm -rf "$scratch/gptq"
-"$airo" quantize "$scratch/fp16" "$scratch/gptq" --calibration "$scratch/calibration.jsonl" --samples 64 --length 512 --verbose
+"$airo" quantize "$scratch/fp16" "$scratch/gptq" --calibration "$scratch/calibration.jsonl" --samples 128 --length 1024 --verbose
