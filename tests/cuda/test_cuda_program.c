@@ -183,7 +183,7 @@ static void lose_device(const char *fault, const char *after)
     struct strbuf out = {0};
     char *plugin = shim_plugin(), *text = NULL;
     const char *at = NULL;
-    for (unsigned n = 400; n <= 520 && at == NULL; n += 40) {
+    for (unsigned n = 600; n <= 760 && at == NULL; n += 40) {
         char *variables = xasprintf("%s AIRO_SHIM_FAIL=%s:%u", plugin, fault, n);
         free(text);
         assert_int_equal(airo(&out, variables,

@@ -34,7 +34,7 @@ static int find_build(void **state)
     assert_non_null(mkdtemp(directory));
     char *command =
         xasprintf("'%s/tests/bench/make_model' %s/small --layers 1 --hidden 64 --ffn 96 "
-                  "--heads 1 --vocab 1024",
+                  "--heads 1 --vocab 4096",
                   build, directory);
     assert_int_equal(system(command), 0);
     free(command);

@@ -91,7 +91,7 @@ char *made_model_path(struct check *check, const struct made_model *made)
     char *path = xasprintf("%s/airo-check-%s", options->directory, made->name);
     char *weights = xasprintf("%s/model.safetensors", path);
     const char *shape =
-        options->tiny ? "--hidden 128 --ffn 160 --heads 1 --vocab 1024" : "--hidden 5120";
+        options->tiny ? "--hidden 128 --ffn 160 --heads 1 --vocab 4096" : "--hidden 5120";
     char *command = xasprintf("'%s' '%s' --layers %u %s --tokenizer '%s/tokenizer.model' %s",
                               options->make_model, path, made->layers, shape, options->vaquita,
                               made->act_order ? "" : "--no-act-order");

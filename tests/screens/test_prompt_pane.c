@@ -191,7 +191,7 @@ static void what_does_not_fit_is_said(void **state)
     (void)state;
     struct chat_child child = {.script = script, .spelled = true, .context = 40};
     struct pty_screen *screen = open_pane(24, 80, &child, "many many many many many words here");
-    assert_true(pty_screen_wait_text(screen, "44 tokens: too many for 40"));
+    assert_true(pty_screen_wait_text(screen, "41 tokens: too many for 40"));
     leave(screen);
 }
 

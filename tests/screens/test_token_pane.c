@@ -65,7 +65,7 @@ static void sizes(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct chat_child child = {.script = script, .spelled = true};
         struct pty_screen *screen =
-            open_counted(cases[i].rows, cases[i].columns, &child, "wide.", "53 / 4,096");
+            open_counted(cases[i].rows, cases[i].columns, &child, "wide.", "50 / 4,096");
         assert_true(pty_screen_wait_text(screen, "rank 1"));
         assert_true(screen_matches(screen, cases[i].name));
         leave(screen);
@@ -78,7 +78,7 @@ static void wide_characters(void **state)
     struct chat_child child = {
         .script = "海豚 e\xCC\x81 👨‍👩‍👧 end.\n---\n!choices 海|豚|🐬",
         .spelled = true};
-    struct pty_screen *screen = open_counted(24, 80, &child, "end.", "75 / 4,096");
+    struct pty_screen *screen = open_counted(24, 80, &child, "end.", "74 / 4,096");
     assert_true(pty_screen_wait_text(screen, "entropy"));
     pty_screen_type(screen, "$");
     assert_true(pty_screen_wait_text(screen, "rank over 3"));

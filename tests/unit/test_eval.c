@@ -539,8 +539,9 @@ static void perplexity_is_the_mean_of_its_windows(void **state)
     struct scorer *scorer;
     struct error error = {0};
     const struct model_options options = {.context = 512, .kv_type = KV_F32};
-    char *text = obedience_text(6, EVAL_PRESENT, 4);
-    tokenizer_encode(tokenizer, text, strlen(text), true, &tokens);
+    struct strbuf text = {0};
+    assert_int_equal(file_read("tests/golden/text.txt", 1 << 20, &text, &error), 0);
+    tokenizer_encode(tokenizer, text.data, text.length, true, &tokens);
     assert_true(tokens.count >= 2 * LENGTH);
     assert_int_equal(model_open(&model, MODEL, &options, &error), 0);
     assert_int_equal(scorer_open(&scorer, model, &error), 0);
@@ -576,7 +577,7 @@ static void perplexity_is_the_mean_of_its_windows(void **state)
     model_close(model);
     token_list_free(&tokens);
     tokenizer_close(tokenizer);
-    free(text);
+    strbuf_free(&text);
 }
 
 int main(void)

@@ -211,7 +211,7 @@ static struct tokenizer *open_tokenizer(void)
 {
     struct tokenizer *tokenizer;
     struct error error = {0};
-    if (tokenizer_open(&tokenizer, "models/vaquita", 1024, &error) != 0)
+    if (tokenizer_open(&tokenizer, "models/vaquita", 4096, &error) != 0)
         fail_msg("%s", error.message);
     return tokenizer;
 }

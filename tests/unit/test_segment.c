@@ -88,7 +88,7 @@ static void special_fresh_and_tokens_end_a_run(void **state)
     size_t parts[PARTS];
     segment_add_special(&list, PART_SYSTEM, "<s>", 1);
     add(&list, PART_SYSTEM, false, "be ");
-    add(&list, PART_DOCUMENT, false, "good");
+    add(&list, PART_DOCUMENT, false, "good and long");
     add(&list, PART_DRAFT, true, "hello");
     segment_add_tokens(&list, PART_HISTORY, 7, reply, 3);
     add(&list, PART_SCENE, false, "and so on");
@@ -96,7 +96,7 @@ static void special_fresh_and_tokens_end_a_run(void **state)
     segment_add_special(&list, PART_HISTORY, "</s>", 2);
 
     token_list_add(&expected, 1);
-    tokenizer_encode(tokenizer, "be good", 7, true, &expected);
+    tokenizer_encode(tokenizer, "be good and long", 16, true, &expected);
     size_t run = expected.count - 1;
     tokenizer_encode(tokenizer, "hello", 5, true, &expected);
     size_t draft = expected.count - 1 - run;
