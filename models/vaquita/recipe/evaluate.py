@@ -9,6 +9,7 @@ import torch
 
 import corpus
 import documents
+import scenes
 import smalltalk
 from load import load
 from model import greedy
@@ -82,7 +83,7 @@ def main():
             if not ok:
                 print(f"other: {q!r} -> {reply!r}")
         print(f"small talk: {good} of {n}")
-        print(ask(model, sp, "".join(p[0] for p in smalltalk.scene(random.Random(3), corpus.SYSTEM + "", 0, 0)[:1]))[0])
+        print(ask(model, sp, "".join(p[0] for p in scenes.scene(random.Random(3), corpus.SYSTEM, 0, 0)[:1]))[0])
 
 
 if __name__ == "__main__":

@@ -3,8 +3,11 @@
 A manner is a mood, a trade and a tic; what a character says follows from these words, so that they must be read. One scene
 in four has the six stock characters of the program's own scenes (smalltalk.py).
 """
+import re
+
 import smalltalk
 import words as W
+from freetext import free_fact
 from places import Guide, Place
 from world import World, cap
 
@@ -112,9 +115,13 @@ def invented(r, system, rest, answer):
     text += "Rules:\n" + "\n".join(f"- {x}" for x in rules if r.random() < .93)
     if r.random() < .95:
         text += "\n\n" + r.choice(("Conversation will revolve around {t}, in {l}.", "Conversation will revolve around {t}, in {l}.", "The scene is {l}. The talk is about {t}.", "It is late, in {l}. Everybody thinks of {t}."
-                                   )).format(t=topic, l=r.choice(ROOMS))
-    reply = lambda order, t: "\n".join(c.line(r, t) for c in order)
-    pieces, head, x = [], system + "USER: ", r.random()
+                                   )).format(t=topic, l=r.choice(ROOMS)) + aside(w)
+    pieces, topics, head, x = [], [], system + "USER: ", r.random()
+
+    def reply(order, t):
+        topics.append(t)
+        return "\n".join(c.line(r, t) for c in order)
+
     if x < .2:                                              # a greeting stands before the user's first line
         pieces += [(head + text + " ASSISTANT: ", rest), (reply(cast, topic), answer), None]
         head = "USER: "
@@ -133,26 +140,35 @@ def invented(r, system, rest, answer):
             order = [first] + ([c for c in cast if c is not first] if r.random() < .6 else [])
         pieces += [(head + line + " ASSISTANT: ", rest), (reply(order, topic), answer), None]
         head = "USER: "
-    return guided(pieces, names)
+    return guided(pieces, names, topics)
 
 
-def guided(pieces, names):
-    """The same; each answer with where the names that its lines begin with are listed."""
+def guided(pieces, names, topics):
+    """The same; each answer with where its lines' names are listed, and where what it talks of was said last."""
     places = {n: Place(0, at, at + len(n)) for n in names for at in (pieces[0][0].index(f"- {n},") + 2,)}
-    out = []
+    out, left = [], list(topics)
     for p in pieces:
         if p is not None and len(out) % 3 == 1:
-            found, at = [], 0
+            found, at, topic = [], 0, left.pop(0)
+            asked = max((n for n in (0, len(out) - 1) if topic in pieces[n][0]), default=None)
             for line in p[0].split("\n"):
                 found += [(at, places[n]) for n in names if line.startswith(n + ":")]
                 at += len(line) + 1
+            if asked is not None:
+                begin = pieces[asked][0].rindex(topic)
+                found += [(m.start(), Place(asked, begin, begin + len(topic))) for m in re.finditer(re.escape(topic), p[0], re.I)]
             p = (*p, False, Guide(names=found))
         out.append(p)
     return out
 
 
+def aside(w):
+    """What a setting goes on with, now and then."""
+    return "".join(" " + free_fact(w).sentence for _ in range(w.r.choice((0, 0, 0, 1, 2, 4))))
+
+
 def scene(r, system, rest, answer):
     if r.random() < .3:
         w = World(r)
-        return smalltalk.scene(r, system, rest, answer, lambda: make_topic(w), ROOMS)
+        return guided(*smalltalk.scene(r, system, rest, answer, lambda: make_topic(w), ROOMS, aside(w)))
     return invented(r, system, rest, answer)

@@ -184,9 +184,11 @@ def say(r, who, topic, action=.4):
     return t
 
 
-def scene(r, system, rest, answer, make_topic=None, settings=SETTINGS):
-    """A scene of two or three of the stock characters; make_topic gives topics of other words than the list's."""
-    new_topic = lambda: r.choice(TOPICS) if make_topic is None or r.random() < .4 else make_topic()
+def scene(r, system, rest, answer, make_topic, settings, aside):
+    """A scene of two or three of the stock characters; make_topic gives topics of other words than the list's, aside a sentence that the
+    setting goes on with, or nothing. -> pieces, the characters' names, the topic of each reply."""
+    new_topic = lambda: r.choice(TOPICS) if r.random() < .4 else make_topic()
+    topics = []
     cast = r.sample(CHARACTERS, r.choice((2, 2, 3)))
     names = [c[0] for c in cast]
     user, topic = r.choice(USERS), new_topic()
@@ -198,9 +200,13 @@ def scene(r, system, rest, answer, make_topic=None, settings=SETTINGS):
              "always prefix actions/speech with the character's name and colon",
              f"only generate text and actions on behalf of {both}, and never anyone else"]
     text += "\n".join(f"- {x}" for x in rules if r.random() < .93)
-    text += f"\n\nConversation will revolve around {topic}, in {r.choice(settings)}."
+    text += f"\n\nConversation will revolve around {topic}, in {r.choice(settings)}." + aside
     pieces, head, x = [], system + "USER: ", r.random()
-    reply = lambda: "\n".join(say(r, c, topic) for c in cast)
+
+    def reply():
+        topics.append(topic)
+        return "\n".join(say(r, c, topic) for c in cast)
+
     if x < .6:
         cue = f"\n\nGenerate a single interaction between {' and '.join(names[:2]) if len(names) == 2 else ', '.join(names[:-1]) + ' and ' + names[-1]} to start, with one sentence each."
         pieces += [(head + text + (cue if x < .4 else "") + " ASSISTANT: ", rest), (reply(), answer), None]
@@ -213,4 +219,4 @@ def scene(r, system, rest, answer, make_topic=None, settings=SETTINGS):
                          f"I have heard about {topic}.", f"Hello! Tell me about {topic}.", f"*points at {topic}*", f"Look, {topic}!", f"And {topic}?"])
         pieces += [(head + line + " ASSISTANT: ", rest), (reply(), answer), None]
         head = "USER: "
-    return pieces
+    return pieces, names, topics
