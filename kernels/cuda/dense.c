@@ -252,7 +252,7 @@ static int solver_failed(struct dense_device *d)
 static int run_factor(struct dense_device *d, int n, double *work, int doubles, int *code)
 {
     cudaStream_t stream = device_of(d)->stream;
-    int *info = (int *)(work + doubles);
+    int *info = (void *)(work + doubles);
     if (gpu_solver_cholesky(d->solver, d->arena, n, work, doubles, info) != 0)
         return solver_failed(d);
     if (check(d, cudaMemcpyAsync(code, info, sizeof *code, cudaMemcpyDeviceToHost, stream),
