@@ -80,11 +80,15 @@ static char *look_in(const char *directory, const char *name)
     return NULL;
 }
 
+static const char *kind_name(enum scene_kind kind)
+{
+    return kind == SCENE_SCENES ? "scene" : "character";
+}
+
 /* Names those that there are, or else where they would be looked for. */
 static void say_not_found(enum scene_kind kind, const char *name, const struct places *places,
                           struct error *error)
 {
-    const char *what = kind == SCENE_SCENES ? "scene" : "character";
     struct strbuf text = {0};
     struct scene_list list;
     scene_list(kind, &list);
@@ -93,7 +97,8 @@ static void say_not_found(enum scene_kind kind, const char *name, const struct p
         strbuf_printf(&text, "%s%s", i > 0 ? ", " : "", list.items[i].name);
     for (size_t i = 0; i < places->count && list.count == 0; i++)
         strbuf_printf(&text, "%s%s", i > 0 ? ", " : "", places->directories[i]);
-    error_set(error, ERROR_INPUT, "%s %s: not found; %s", what, name, strbuf_text(&text));
+    error_set(error, ERROR_INPUT, "%s %s: not found; %s", kind_name(kind), name,
+              strbuf_text(&text));
     scene_list_free(&list);
     strbuf_free(&text);
 }
@@ -102,12 +107,12 @@ static void say_not_found(enum scene_kind kind, const char *name, const struct p
 static char *find_file(enum scene_kind kind, const char *name, const char *beside,
                        struct error *error)
 {
-    const char *what = kind == SCENE_SCENES ? "scene" : "character";
     struct places places;
     char *found = NULL;
     if (!scene_file_name_ok(name)) {
         error_set(error, ERROR_INPUT,
-                  "%s: a name is letters, digits, '.', '_' and '-'; a path has a '/'", what);
+                  "%s: a name is letters, digits, '.', '_' and '-'; a path has a '/'",
+                  kind_name(kind));
         return NULL;
     }
     if (beside != NULL && strchr(beside, '/') != NULL) {
