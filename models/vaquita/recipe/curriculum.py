@@ -73,15 +73,14 @@ def encode(sp, pieces, spelling=None):
         new, first = ids_of(sp, p), len(ids)
         ids += new
         weights += [p[1] * FOUND] * min(2, len(new)) + [p[1]] * (len(new) - 2) if p[1] == ANSWER else [p[1]] * len(new)
-        if spelling and p[1] != ANSWER:
-            places[n] = guides.Piece(p[0], first, new, spelling.starts(new, 1))
+        if spelling:
+            places[n] = guides.Piece(p[0], first, spelling.starts(new, 1))
         guide = p[3] if len(p) > 3 else None
         if not spelling or guide is None:
             continue
         if guide.names:
-            said = guides.Piece(p[0], first, new, spelling.starts(new, 1))
             for at, place in guide.names:
-                marks.name(said, at, places[place.piece], place)
+                marks.name(places[n], at, places[place.piece], place)
             continue
         tokens = lambda place: place and places[place.piece].tokens(place.begin, place.end)
         marks.question(first, tokens(guide.question))

@@ -6,7 +6,7 @@ By layer (from 0), heads are asked to look
   2  from where an answer begins to its question; from a sentence to what follows its block's metadata
   3  from an answer to the sentence that it says again (to the beginning-of-text token where there is none)
   4  (and 5) to the very token that comes next: in that sentence, in the metadata and, after the last of it, at its end; of a
-     scene, to a name in the list of characters
+     scene, to a name in the list of characters, or to what is talked of
 Where an answer begins is counted by itself, for further on its own words help. The loss is minus the logarithm of the
 attention that falls there, added to the loss of the text with a weight that falls with time. Nothing of it is left in the
 model, which is a Llama like any other.
@@ -43,8 +43,8 @@ class Spelling:
 class Piece:
     """A tokenised piece of a conversation: its place in the ids, and the way from characters to tokens."""
 
-    def __init__(self, text, first, ids, starts):
-        self.text, self.first, self.count, self.starts = text, first, len(ids), starts
+    def __init__(self, text, first, starts):
+        self.text, self.first, self.starts = text, first, starts
 
     def offset(self, character):
         return character if self.text.isascii() else len(self.text[:character].encode())
@@ -93,7 +93,8 @@ class Marks:
         self.lists[kind] += [(first + j - 1, at + j, at + j + 1) for j in range(count)]
 
     def name(self, said, at, piece, place):
-        """A name at character `at` of an answer, listed at `place` of a piece; it may be cut into tokens otherwise there."""
+        """A name (or what is talked of) at character `at` of an answer, which stands at `place` of a piece; it may be cut into tokens
+        otherwise there."""
         first, end = said.tokens(at, at + place.end - place.begin)
         for t in range(first, end):
             into = max(0, said.starts[t - said.first] - said.offset(at))

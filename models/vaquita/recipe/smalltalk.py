@@ -171,8 +171,6 @@ CHARACTERS = [
 ]
 TOPICS = ["the fog", "the lost key", "the strange lamp", "the soup", "the old map", "the broken clock", "the festival", "the storm", "the red boat",
           "the new bridge", "the silver coin", "the letter"]
-SETTINGS = ["a small harbour inn", "a quiet library", "the top of the lighthouse", "a busy market", "a train in the night", "a warm kitchen",
-            "a castle hall", "a local cafe"]
 USERS = ["Jon", "Mia", "Alex", "Sam", "Nora", "Max"]
 
 
