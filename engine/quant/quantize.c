@@ -228,6 +228,8 @@ static int check_memory(struct quantizing *z, size_t widest)
         return 0;
     if (quantize_check_memory(&z->input, z->options, threads, bytes, z->error) != 0)
         return -1;
+    if (z->error != NULL)
+        *z->error = (struct error){0}; /* it fits without the GPU */
     if (dense_attached(z->dense))
         notice(z, "the GPU is not used: too little memory for its results");
     dense_detach(z->dense);

@@ -118,13 +118,13 @@ static void add_work(void *argument, unsigned thread, unsigned threads)
 }
 
 /* The first row of h that the device has not added to. */
-static size_t add_panels(struct offload *offload)
+static size_t add_panels(struct offload *offload, size_t rows)
 {
     const struct dense_ops *ops = offload->ops;
     size_t n = offload->n, first = 0;
     if (offload->lost || offload->gram_refused)
         return 0;
-    bool well = ops->load(offload->device, offload->rows, n, offload->pending) == 0;
+    bool well = ops->load(offload->device, offload->rows, n, rows) == 0;
     while (well && first < n) {
         size_t count = n - first < DENSE_PANEL ? n - first : DENSE_PANEL;
         struct adding adding = {offload->h, offload->panel, n, first, count};
@@ -143,13 +143,14 @@ static size_t add_panels(struct offload *offload)
 
 void offload_finish_gram(struct offload *offload)
 {
-    if (offload->pending == 0)
+    size_t n = offload->n, rows = offload->pending;
+    offload->pending = 0;
+    if (rows == 0 || dense_stopped(offload->dense))
         return;
-    size_t n = offload->n, first = add_panels(offload);
+    size_t first = add_panels(offload, rows);
     const struct dense_matrix x = {offload->rows, n, 1, false};
     if (first < n)
-        dense_gram_from(offload->dense, offload->h, n, &x, offload->pending, first);
-    offload->pending = 0;
+        dense_gram_from(offload->dense, offload->h, n, &x, rows, first);
 }
 
 static void put_row(struct offload *offload, const float *x)

@@ -237,6 +237,8 @@ static int need_solver(struct dense_device *d)
 {
     if (d->solver != NULL)
         return 0;
+    if (check(d, cudaSetDevice(device_of(d)->id), "choosing the device") != 0)
+        return -1;
     return gpu_solver_open(&d->solver, device_of(d)->stream, d->message, sizeof d->message);
 }
 
@@ -269,7 +271,7 @@ static int dense_factor(struct dense_device *d, const double *a, size_t n)
         snprintf(d->message, sizeof d->message, "more than %d are too many", GPU_SOLVER_LARGEST);
         return -1;
     }
-    if (make_arena(d, n * n, n, "the inputs' matrix") != 0 || need_solver(d) != 0 ||
+    if (need_solver(d) != 0 || make_arena(d, n * n, n, "the inputs' matrix") != 0 ||
         to_device(d, a, n * n, "copying the inputs' matrix") != 0)
         return -1;
     if (gpu_solver_work(d->solver, d->arena, (int)n, &doubles) != 0)
