@@ -36,7 +36,7 @@ LENGTHS = [
 
 def guidance(seen):
     """The weight of the loss of attention: whole until finding works, then less and less."""
-    return .3 * min(1, max(.15, (18 - seen) / 8))
+    return .3 * min(1, max(.2, (24 - seen) / 8))
 
 
 def draw(rng, shares):

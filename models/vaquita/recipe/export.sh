@@ -3,8 +3,8 @@
 #
 #   sh export.sh [SCRATCH]      PYTHON=... and AIRO=... to choose the programs
 set -e
+scratch=$(cd "${1:-/tmp/vaquita}" && pwd)
 cd "$(dirname "$0")"
-scratch=${1:-/tmp/vaquita}
 python=${PYTHON:-python3}
 airo=${AIRO:-../../../build/airo}
 $python export.py --checkpoint "$scratch/checkpoint.pt" --out "$scratch/fp16" --calibration "$scratch/calibration.jsonl"

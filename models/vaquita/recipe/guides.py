@@ -3,7 +3,8 @@
 By layer (from 0), heads are asked to look
   1  from each token of a sentence to its first and to its second; from a block's metadata to all of it so far, alike, and
      from right after it to its last token
-  2  from where an answer begins to its question; from a sentence to what follows its block's metadata
+  2  from where an answer begins to its question; from a sentence to what follows its block's metadata, and to all of itself so
+     far, alike: then its last tokens hold all its words, and a name counts wherever in it it stands
   3  from an answer to the sentence that it says again (to the beginning-of-text token where there is none)
   4  (and 5) to the very token that comes next: in that sentence, in the metadata and, after the last of it, at its end; of a
      scene, to a name in the list of characters, or to what is talked of
@@ -16,10 +17,10 @@ import bisect
 import torch
 
 # kind: (layer, head) of each that it guides
-HEADS = {"line": ((1, 0),), "gather": ((1, 1),), "next": ((1, 2),), "tail": ((1, 3),), "ask": ((2, 0), (2, 1)), "block": ((2, 2),),
-         "find": ((3, 0), (3, 1)), "keep": ((3, 0), (3, 1)), "start": ((4, 0), (5, 0)), "point": ((4, 0), (5, 0)), "cite": ((4, 0), (5, 0)),
+HEADS = {"line": ((1, 0),), "gather": ((1, 1),), "next": ((1, 2),), "tail": ((1, 3),), "ask": ((2, 0), (2, 1), (2, 3)), "block": ((2, 2),),
+         "bag": ((2, 3),), "find": ((3, 0), (3, 1), (3, 2)), "keep": ((3, 0), (3, 1)), "start": ((4, 0), (5, 0)), "point": ((4, 0), (5, 0)), "cite": ((4, 0), (5, 0)),
          "stop": ((4, 0), (5, 0)), "name": ((4, 0), (5, 0))}
-SPREAD = ("gather",)         # to look at the whole span alike
+SPREAD = ("gather", "bag")        # to look at the whole span alike
 AFTER = 3                    # tokens right after the metadata
 KINDS = tuple(HEADS)
 MOST = 384                   # tokens a row and kind that look; of long rows a third
@@ -66,9 +67,10 @@ class Marks:
         self.lists["tail"].append((span[1] + 1, span[1] - 1, span[1]))
 
     def sentence(self, span, source):
-        """Each token of a sentence: to the two it begins with, and to its block's metadata."""
+        """Each token of a sentence: to the two it begins with, to all of it so far, and to its block's metadata."""
         self.lists["line"] += [(t, span[0], span[0] + 1) for t in range(*span)]
         self.lists["next"] += [(t, span[0] + 1, span[0] + 2) for t in range(span[0] + 1, span[1])]
+        self.lists["bag"] += [(t, span[0], t + 1) for t in range(span[0] + 1, span[1])]
         if source:
             self.lists["block"] += [(t, source[1], source[1] + AFTER) for t in range(*span)]
 
@@ -120,15 +122,23 @@ def cut_to(marks, length, rng):
     return out
 
 
+def together(rows):
+    """Marks of several rows [n, 3] -> [rows, most, 3], filled up with looks of the first token at itself, which cost nothing."""
+    out = torch.tensor([0, 0, 1]).repeat(len(rows), max(len(r) for r in rows), 1)
+    for n, r in enumerate(rows):
+        out[n, :len(r)] = r
+    return out
+
+
 def loss(q, k, marks, spread=False):
-    """q, k: [tokens, dim] of a head; marks: [n, 3] -> the sum of minus the logarithms of the attention that falls on the spans; spread:
-    minus the mean of the logarithms."""
-    t, begin, end = (marks[:, i:i + 1] for i in range(3))
-    scores = (q[marks[:, 0]] @ k.T).float() * q.shape[-1] ** -.5
-    at = torch.arange(k.shape[0], device=k.device)
+    """q, k: [rows, heads, tokens, dim]; marks: [rows, n, 3] -> the sum of minus the logarithms of the attention that falls on the spans;
+    spread: minus the mean of the logarithms."""
+    t, begin, end = (marks[:, None, :, i:i + 1] for i in range(3))
+    asked = q.gather(2, t.expand(-1, q.shape[1], -1, q.shape[3]))
+    scores = (asked @ k.transpose(2, 3)).float() * q.shape[-1] ** -.5
+    at = torch.arange(k.shape[2], device=k.device)
     scores = scores.masked_fill(at > t, float("-inf"))
     outside = (at < begin) | (at >= end)
     if spread:
-        return (scores.logsumexp(-1) - scores.masked_fill(outside, 0).sum(-1) / (end - begin)[:, 0] - (end - begin)[:, 0].log()).sum()
-    inside = scores.masked_fill(outside, float("-inf"))
-    return (scores.logsumexp(-1) - inside.logsumexp(-1)).sum()
+        return (scores.logsumexp(-1) - scores.masked_fill(outside, 0).sum(-1) / (end - begin)[..., 0] - (end - begin)[..., 0].log()).sum()
+    return (scores.logsumexp(-1) - scores.masked_fill(outside, float("-inf")).logsumexp(-1)).sum()

@@ -5,19 +5,19 @@
 #
 #   sh run.sh [SCRATCH] [MILLIONS OF TOKENS]      PYTHON=... and AIRO=... to choose the programs
 set -e
-cd "$(dirname "$0")"
 scratch=${1:-/tmp/vaquita}
-tokens=${2:-60}
+mkdir -p "$scratch"
+scratch=$(cd "$scratch" && pwd)
+cd "$(dirname "$0")"
 python=${PYTHON:-python3}
 airo=${AIRO:-../../../build/airo}
-mkdir -p "$scratch"
 if [ ! -e "$scratch/tokenizer.model" ]; then
     $python tokenizer.py --seed 1 --out "$scratch/tokenizer.tmp"
     mv "$scratch/tokenizer.tmp" "$scratch/tokenizer.model"
 fi
 rm -f "$scratch/failed"
 {
-    $python train.py --seed 1 --tokenizer "$scratch/tokenizer.model" --out "$scratch/checkpoint.pt" --tokens "$tokens" \
+    $python train.py --seed 1 --tokenizer "$scratch/tokenizer.model" --out "$scratch/checkpoint.pt" ${2:+--tokens "$2"} \
         || : > "$scratch/failed"
 } | tee -a "$scratch/train.log"
 [ ! -e "$scratch/failed" ]

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Train Vaquita on generated conversations (see curriculum.py). Resumable: run it again with the same --out.
 
-    python3 train.py --tokenizer tokenizer.model --out checkpoint.pt --tokens 60
+    python3 train.py --tokenizer tokenizer.model --out checkpoint.pt --tokens 40
 
 One process per CPU core (--workers), each on its own rows with one thread; gradients are summed in shared memory, every
-worker steps its share of the weights. On a GPU one worker does it all. Matrices are stepped with Muon, embeddings and
+worker steps its share of the weights. On a GPU one worker does it all, in larger steps; the curriculum is stretched with
+them, so that each part of it has as many steps as on a CPU. Matrices are stepped with Muon, embeddings and
 norms with Adam; an average of the weights (EMA) is what gets exported. The rows of a step follow from the seed, the step
 and the worker alone, so a resumed run goes on as if it had not stopped. SIGTERM saves and ends.
 """
@@ -38,10 +39,15 @@ def orthogonal(g):
     return (x.mT if turned else x).float()
 
 
+def shown(a, seen):
+    """How far the curriculum is, in millions of tokens of steps of at most 4,096."""
+    return seen / 1e6 * min(1, 4096 / a.batch)
+
+
 def learning_rate(a, seen):
     """Warm-up, level, then down to 2% over the last share of the run."""
     done = seen / a.tokens
-    warm = min(1, (seen + 1) / 600e3)
+    warm = min(1, (shown(a, seen) + 1e-6) / .6)
     return a.lr * warm * min(1, max(.02, (1 - done) / a.decay))
 
 
@@ -87,7 +93,7 @@ class Optimiser:
 
 def rows(sp, spelling, a, step, rank, seen):
     rng = random.Random((a.seed * 1000003 + step) * 64 + rank)
-    return curriculum.batch(sp, rng, seen / 1e6, a.batch // a.workers, step, spelling)
+    return curriculum.batch(sp, rng, shown(a, seen), a.batch // a.workers, step, spelling)
 
 
 def exact(model, sp, a, dev):
@@ -164,27 +170,27 @@ def save(a, model, state, step, seen, spent):
 class Looks:
     """Adds up, by kind, the losses of the attention of guided heads."""
 
-    def __init__(self, marks):
-        self.marks, self.sums = marks, {}
+    def __init__(self, marks, dev):
         self.counts = {k: sum(len(m[k]) for m in marks) for k in guides.KINDS}
+        self.marks, self.sums = {k: guides.together([m[k] for m in marks]).to(dev) for k, n in self.counts.items() if n}, {}
 
     def by_layer(self):
         layers = {layer for heads in guides.HEADS.values() for layer, _ in heads}
         return {n: lambda q, k, n=n: self.take(n, q, k) for n in layers}
 
     def take(self, n, q, k):
-        for kind, heads in guides.HEADS.items():
-            mine = [h for layer, h in heads if layer == n and self.counts[kind]]
+        for kind, marks in self.marks.items():
+            mine = [h for layer, h in guides.HEADS[kind] if layer == n]
             if mine:
-                found = [guides.loss(q[row, h], k[row, h], m[kind].to(q.device), kind in guides.SPREAD) for row, m in enumerate(self.marks) if len(m[kind]) for h in mine]
-                self.sums[kind] = self.sums.get(kind, 0) + sum(found) / (self.counts[kind] * len(heads))
+                found = guides.loss(q[:, mine], k[:, mine], marks, kind in guides.SPREAD)
+                self.sums[kind] = self.sums.get(kind, 0) + found / (self.counts[kind] * len(guides.HEADS[kind]))
 
 
 def backward(model, x, w, positions, marks, guidance, dev):
     """-> the losses of the tokens that count, which of them are of answers, and the losses of attention by kind."""
     y, w = x[:, 1:].reshape(-1), w[:, 1:].reshape(-1)
     wanted = w.nonzero().squeeze(1)
-    looks = Looks(marks)
+    looks = Looks(marks, dev)
     with torch.autocast(dev.type, torch.bfloat16):
         logits = model(x[:, :-1], positions=positions, wanted=wanted, looks=looks.by_layer() if guidance else {})
     ce, w = F.cross_entropy(logits.float(), y[wanted], reduction="none"), w[wanted]
@@ -216,7 +222,7 @@ def work(rank, a, state, grads, barrier, shared):
         t = time.time()
         *tensors, marks = rows(sp, spelling, a, step, rank, seen)
         x, w, positions = (v.to(dev) for v in tensors)
-        ce, is_answer, looked = backward(model, x, w, positions, marks, curriculum.guidance(seen / 1e6), dev)
+        ce, is_answer, looked = backward(model, x, w, positions, marks, curriculum.guidance(shown(a, seen)), dev)
         grads[rank].copy_(torch.cat([p.grad.flatten() for p in model.parameters()]))
         model.zero_grad(set_to_none=True)
         shared[3 + rank] = x.shape[0] * (x.shape[1] - 1)
@@ -263,10 +269,10 @@ def main():
     ap.add_argument("--seed", type=int, default=1)
     ap.add_argument("--tokenizer", default="tokenizer.model")
     ap.add_argument("--out", default="checkpoint.pt")
-    ap.add_argument("--tokens", type=float, default=60, help="tokens to train on, in millions")
+    ap.add_argument("--tokens", type=float, default=0, help="tokens to train on, in millions (0: 40, on a GPU 800)")
     ap.add_argument("--decay", type=float, default=.3, help="the share of the run over which the learning rate falls")
-    ap.add_argument("--batch", type=int, default=8192, help="tokens a step, all workers together")
-    ap.add_argument("--lr", type=float, default=2e-3)
+    ap.add_argument("--batch", type=int, default=0, help="tokens a step, all workers together (0: 3072, on a GPU 32768)")
+    ap.add_argument("--lr", type=float, default=3e-3)
     ap.add_argument("--average", type=float, default=.997, help="decay of the averaged weights")
     ap.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     ap.add_argument("--workers", type=int, default=0, help="processes on a CPU; 0: two. On a GPU it is one")
@@ -274,8 +280,10 @@ def main():
     ap.add_argument("--every", type=int, default=25, help="steps between lines of the log")
     ap.add_argument("--look", type=float, default=10, help="minutes between looks at held-out conversations")
     a = ap.parse_args()
-    a.tokens *= 1e6
-    a.workers = 1 if a.device != "cpu" else a.workers or 2
+    on_cpu = a.device == "cpu"
+    a.tokens = (a.tokens or (40 if on_cpu else 800)) * 1e6
+    a.batch = a.batch or (3072 if on_cpu else 32768)
+    a.workers = a.workers or 2 if on_cpu else 1
     torch.manual_seed(a.seed)
     sp = spm.SentencePieceProcessor(model_file=a.tokenizer)
     model = Llama(Config(vocab_size=sp.get_piece_size()))
