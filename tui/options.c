@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/base/alloc.h"
+#include "engine/model/backend_choice.h"
 #include "tui/completion_script.h"
 #include "tui/home_path.h"
 
@@ -130,7 +131,7 @@ const struct option options_table[] = {
      "the system line; unset: the template's own; empty: none"},
     {"context", 'c', NULL, "model:context", OPTION_U32, "TOKENS", 0, 16777216, NULL, AT(context),
      "0", "the context length; 0: all that the model supports"},
-    {"device", 0, NULL, "model:device", OPTION_STRING, "DEVICE", NO_RANGE, NULL, AT(device), "auto",
+    {"device", 0, NULL, "model:device", OPTION_DEVICE, "DEVICE", NO_RANGE, NULL, AT(device), "auto",
      "what computes: cpu, cuda (an NVIDIA GPU, or several where one is too small), cuda:1 (that one), "
      "cuda:0,1 (these share the layers), or auto: a GPU where there is one that can, else the CPU; quantize "
      "gives the first GPU its linear algebra alone"},
@@ -401,9 +402,17 @@ static void allowed_text(const struct option *option, struct strbuf *out)
         }
     } else if (option->type == OPTION_SIZE) {
         strbuf_puts(out, "a size such as 500M or 4G");
+    } else if (option->type == OPTION_DEVICE) {
+        strbuf_puts(out, "auto, cpu, cuda or cuda: and the numbers of GPUs, as in cuda:0,1");
     } else if (option->type != OPTION_STRING) {
         strbuf_printf(out, "%.16g to %.16g", option->low, option->high);
     }
+}
+
+bool option_is_text(const struct option *option)
+{
+    return option->type == OPTION_STRING || option->type == OPTION_CHOICE ||
+           option->type == OPTION_SIZE || option->type == OPTION_DEVICE;
 }
 
 int option_set(const struct option *option, struct settings *settings, const char *where,
@@ -418,8 +427,9 @@ int option_set(const struct option *option, struct settings *settings, const cha
         result = -1;
     else if (option->type == OPTION_SIZE && size_parse(text, &size) != 0)
         result = -1;
-    else if (option->type == OPTION_CHOICE || option->type == OPTION_STRING ||
-             option->type == OPTION_SIZE)
+    else if (option->type == OPTION_DEVICE && backend_choice_check(text, NULL) != 0)
+        result = -1;
+    else if (option_is_text(option))
         set_string(option, to, text);
     else
         result = set_number(option, to, text);
@@ -452,6 +462,7 @@ bool option_text(const struct option *option, const struct settings *settings, s
     case OPTION_STRING:
     case OPTION_CHOICE:
     case OPTION_SIZE:
+    case OPTION_DEVICE:
         string = *(char *const *)from;
         if (string != NULL)
             strbuf_printf(out, option->type == OPTION_STRING ? "\"%s\"" : "%s", string);
@@ -548,7 +559,7 @@ static void config_entry(struct strbuf *out, const struct option *option,
 {
     struct strbuf text = {0};
     strbuf_puts(&text, option->help);
-    if (option->type != OPTION_STRING) {
+    if (option->type != OPTION_STRING && option->type != OPTION_DEVICE) {
         strbuf_puts(&text, " (");
         allowed_text(option, &text);
         strbuf_puts(&text, ")");

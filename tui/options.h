@@ -20,6 +20,7 @@ enum option_type {
     OPTION_STRING, /* owned char * */
     OPTION_CHOICE, /* owned char *, one of `choices` */
     OPTION_SIZE,   /* owned char *, bytes as size_parse reads them */
+    OPTION_DEVICE, /* owned char *, as backend_choice_check takes it */
     OPTION_U32,
     OPTION_U64,
     OPTION_FLOAT,
@@ -61,6 +62,9 @@ const struct option *options_find(const char *command, const char *name, size_t 
 const struct option *options_find_letter(const char *command, char letter);
 /* The row of an ini key, or NULL. */
 const struct option *options_find_ini(const char *section, const char *key);
+
+/* Whether its setting is an owned char *. */
+bool option_is_text(const struct option *option);
 
 /* Checks `text` against type and range and, for settings, stores it. `where` begins the error:
  * "--kv-type", or "airo.ini: line 7: model:kv_type". */

@@ -116,8 +116,7 @@ void settings_free(struct settings *settings)
 {
     converter_table_free(&settings->converters);
     for (const struct option *option = options_table; option->name != NULL; option++) {
-        if (option->ini == NULL || (option->type != OPTION_STRING &&
-                                    option->type != OPTION_CHOICE && option->type != OPTION_SIZE))
+        if (option->ini == NULL || !option_is_text(option))
             continue;
         char **text = (char **)(void *)((char *)settings + option->offset);
         free(*text);

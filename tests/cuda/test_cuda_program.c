@@ -167,8 +167,8 @@ static void devices_are_checked(void **state)
     (void)state;
     struct strbuf out = {0};
     char *plugin = shim_plugin();
-    assert_int_equal(airo(&out, plugin, "run x --device gpu 2>&1"), 1);
-    expect_part(&out, "device = gpu: must be auto, cpu, cuda");
+    assert_int_equal(airo(&out, plugin, "run x --device gpu 2>&1"), 2);
+    expect_part(&out, "--device: \"gpu\" is not auto, cpu, cuda or cuda: and the numbers");
     assert_int_equal(airo(&out, plugin, "run x --device cuda:3 2>&1"), 1);
     expect_part(&out, "device = cuda:3: there is no device 3");
     assert_int_equal(airo(&out, plugin, "run x --device cuda --kv-type f32 2>&1"), 1);

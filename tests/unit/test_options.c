@@ -99,6 +99,9 @@ static void wrong_options_are_named(void **state)
     refused("run|--top-p|1.5", "--top-p: \"1.5\" is not 0 to 1");
     refused("run|--top-p|nan", "is not 0 to 1");
     refused("run|--kv-type|f17", "--kv-type: \"f17\" is not auto, f32, f16, q8 or q4");
+    refused("run|--device|gpu",
+            "--device: \"gpu\" is not auto, cpu, cuda or cuda: and the numbers");
+    refused("run|--device=cuda:0,,1", "is not auto, cpu, cuda");
     refused("run|--mouse=maybe", "--mouse: \"maybe\" is not yes or no");
     refused("run|--seed|99999999999999999999", "--seed");
     refused("bench|--prefill|0", "--prefill: \"0\" is not 1 to 65536");
@@ -211,6 +214,8 @@ static void wrong_files_are_named_by_line(void **state)
     (void)state;
     file_refused("[model]\nkv_type = f17\n",
                  "line 2: model:kv_type: \"f17\" is not auto, f32, f16, q8 or q4");
+    file_refused("[model]\ndevice = nonsense\n",
+                 "line 2: model:device: \"nonsense\" is not auto, cpu");
     file_refused("\n[reply]\ntop_p = 2\n", "line 3: reply:top_p: \"2\" is not 0 to 1");
     file_refused("[model]\nkv_typ = f16\n",
                  "line 2: unknown key model:kv_typ; did you mean model:kv_type?");
