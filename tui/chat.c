@@ -84,6 +84,17 @@ static char *take(char **field)
     return text;
 }
 
+/* A last message of the user's that never got a reply, not even a deleted one: its reply was
+ * stopped before its first word. It waits for a retry, as it did then. */
+static void leave_out_unanswered(struct chat *chat)
+{
+    struct message *tip = chat_tip(chat);
+    if (tip == NULL || tip->role != ROLE_USER || tip->link.first >= 0)
+        return;
+    chat->unanswered = tip;
+    chat->conversation->tip = tip->parent;
+}
+
 int chat_load(struct chat *chat, int64_t row, char **draft, struct error *error)
 {
     struct store_chat stored = {0};
@@ -108,6 +119,7 @@ int chat_load(struct chat *chat, int64_t row, char **draft, struct error *error)
     chat->system = take(&stored.fields[STORE_SYSTEM]);
     *draft = take(&stored.fields[STORE_DRAFT]);
     chat->row = row;
+    leave_out_unanswered(chat);
     stored.conversation = NULL;
     stored.documents = (struct document_list){0};
     store_chat_free(&stored);

@@ -19,6 +19,7 @@
 #include "tui/workspace.h"
 
 #define STOPPED_NOTE     "stopped · /continue goes on, /retry begins again"
+#define UNANSWERED_NOTE  "not answered · /retry sends it again"
 #define COUNT_PAUSE_MS   30
 #define COUNT_COST_MS    8    /* a count that takes longer on this thread is put off ... */
 #define COUNT_IDLE_MS    400  /* ... until nothing was typed for so long */
@@ -79,6 +80,16 @@ static void add_message(struct pane_chat *pane, const struct message *message)
         transcript_set_note(pane->transcript, message, STOPPED_NOTE);
 }
 
+/* Beside what was attached to it, which a retry sends again. */
+static void note_unanswered(struct pane_chat *pane, const struct message *message, const char *note)
+{
+    char *attached = transcript_attachments(&message->documents);
+    char *both = attached != NULL ? xasprintf("%s · %s", attached, note) : xstrdup(note);
+    transcript_set_note(pane->transcript, message, both);
+    free(both);
+    free(attached);
+}
+
 static void say_notes(struct pane_chat *pane, const struct prompt_notes *notes)
 {
     for (size_t i = 0; i < notes->count; i++)
@@ -103,6 +114,10 @@ void pane_chat_refill(struct pane_chat *pane)
     for (size_t i = 0; i < count; i++)
         add_message(pane, conversation->items[ids[i]]);
     free(ids);
+    if (pane->chat->unanswered != NULL) {
+        add_message(pane, pane->chat->unanswered);
+        note_unanswered(pane, pane->chat->unanswered, UNANSWERED_NOTE);
+    }
     if (cursor)
         transcript_cursor_show(pane->transcript, count > 0);
     pane->reading = pane->reading && count > 0;
@@ -152,7 +167,7 @@ void pane_chat_send(struct pane_chat *pane, const char *text)
     } else {
         const struct conversation *conversation = pane->chat->conversation;
         if (unanswered != NULL)
-            transcript_set_note(pane->transcript, unanswered, "not answered, left out");
+            note_unanswered(pane, unanswered, "not answered, left out");
         add_message(pane, conversation->items[pane->chat->reply->parent]);
         pane_chat_begin_reply(pane, &notes);
     }
@@ -324,8 +339,7 @@ static void end_reply(struct pane_chat *pane, const struct event *event,
     bool empty = message->text.length == 0;
     if (pane->chat->unanswered != NULL && empty) {
         transcript_remove_message(pane->transcript, message);
-        transcript_set_note(pane->transcript, pane->chat->unanswered,
-                            "not answered · /retry sends it again");
+        note_unanswered(pane, pane->chat->unanswered, UNANSWERED_NOTE);
     } else if (event->kind == EVENT_DONE) {
         answer_check_note(pane, message, notes[event->reason]);
     } else if (!empty) {

@@ -85,7 +85,7 @@ static struct transcript_item *add_item(struct transcript *transcript, enum tran
     return item;
 }
 
-static char *attachments_note(const struct document_list *documents)
+char *transcript_attachments(const struct document_list *documents)
 {
     struct strbuf note = {0};
     for (size_t i = 0; i < documents->count; i++)
@@ -101,7 +101,7 @@ void transcript_add_message(struct transcript *transcript, const struct message 
     struct transcript_item *item = add_item(transcript, user ? TRANSCRIPT_USER : TRANSCRIPT_REPLY);
     item->message = message;
     if (user)
-        item->note = attachments_note(&message->documents);
+        item->note = transcript_attachments(&message->documents);
     transcript_grew(transcript);
 }
 

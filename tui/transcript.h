@@ -35,6 +35,8 @@ bool transcript_is_empty(const struct transcript *transcript);
 void transcript_add_message(struct transcript *transcript, const struct message *message);
 void transcript_add_text(struct transcript *transcript, enum transcript_kind kind,
                          const char *text);
+/* "with a.txt, b.txt", a new string; NULL: none is attached. */
+char *transcript_attachments(const struct document_list *documents);
 /* A line under the message, such as "stopped"; NULL or "" takes it away. */
 void transcript_set_note(struct transcript *transcript, const struct message *message,
                          const char *note);

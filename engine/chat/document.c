@@ -182,9 +182,10 @@ int document_set_pair(struct document *document, const char *key, const char *va
                       struct error *error)
 {
     if (key[0] == '\0' || key[0] == ' ' || strchr(key, ':') != NULL || has_control(key))
-        return error_set(error, ERROR_INPUT,
-                         "%s: a key is one line without ':' that does not begin with a space",
-                         document->name);
+        return error_set(
+            error, ERROR_INPUT,
+            "%s: a key is one line, not empty, without ':', that does not begin with a space",
+            document->name);
     if (has_control(value))
         return error_set(error, ERROR_INPUT, "%s: %.64s: the value must be one line",
                          document->name, key);

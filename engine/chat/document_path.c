@@ -179,8 +179,16 @@ int document_check_new(const struct document_list *list, const char *path, struc
     return result;
 }
 
-int document_add_planned(struct document_list *list, const char *path,
-                         const struct document_options *options, struct error *error)
+static bool is_blank(const char *text, size_t length)
+{
+    size_t blank = 0;
+    while (blank < length && strchr(" \t\r\n\f", text[blank]) != NULL && text[blank] != '\0')
+        blank++;
+    return blank == length;
+}
+
+static int add_planned(struct document_list *list, const char *path,
+                       const struct document_options *options, struct error *error)
 {
     bool standard_input = options->standard_input && strcmp(path, "-") == 0;
     const char *kind = standard_input ? NULL : document_kind(path, options);
@@ -196,6 +204,20 @@ int document_add_planned(struct document_list *list, const char *path,
         document_add_converted(list, path, strbuf_text(&text), text.length);
     strbuf_free(&text);
     return result;
+}
+
+int document_add_planned(struct document_list *list, const char *path,
+                         const struct document_options *options, struct error *error)
+{
+    if (add_planned(list, path, options, error) != 0)
+        return -1;
+    const struct document *added = &list->items[list->count - 1];
+    if (!is_blank(added->text, added->length))
+        return 0;
+    document_remove(list, list->count - 1);
+    bool standard_input = options->standard_input && strcmp(path, "-") == 0;
+    return error_set(error, ERROR_INPUT, "%s: there is no text in it",
+                     standard_input ? "standard input" : path);
 }
 
 /* Form feeds part pages, NUL bytes have no place in a text. */
@@ -215,10 +237,7 @@ void document_add_converted(struct document_list *list, const char *path, const 
 int document_add_pasted(struct document_list *list, const char *name, const char *text,
                         size_t length, struct error *error)
 {
-    size_t blank = 0;
-    while (blank < length && strchr(" \t\r\n", text[blank]) != NULL && text[blank] != '\0')
-        blank++;
-    if (blank == length)
+    if (is_blank(text, length))
         return error_set(error, ERROR_INPUT, "%s: there is no text to add",
                          name[0] != '\0' ? name : "pasted text");
     if (memchr(text, '\0', length) != NULL)

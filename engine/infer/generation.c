@@ -398,7 +398,9 @@ static void count_step(struct generation *generation, const struct step_result *
     usage->drafted += generation->drafted;
     usage->accepted += sampled - 1;
     generation->cost += step->cost;
-    generation->plain_cost += sampled * step->plain_cost;
+    /* One row is no dearer than several, whatever the clock made of a busy moment. */
+    generation->plain_cost +=
+        sampled * (step->plain_cost < step->cost ? step->plain_cost : step->cost);
     if (usage->drafted > 0 && generation->cost > 0)
         usage->draft_gain = generation->plain_cost / generation->cost;
 }

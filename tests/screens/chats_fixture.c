@@ -50,9 +50,9 @@ int64_t chats_seed(struct fixture *fixture, const char *title, const char *quest
     chat.fields[STORE_TITLE] = title != NULL ? xstrdup(title) : NULL;
     chat.fields[STORE_TEMPLATE] = xstrdup("airoboros");
     struct message *asked = conversation_add(tree, -1, ROLE_USER, question, strlen(question));
-    struct message *answer =
-        conversation_add(tree, asked->id, ROLE_ASSISTANT, reply, strlen(reply));
-    asked->created = answer->created = updated;
+    asked->created = updated;
+    if (reply != NULL)
+        conversation_add(tree, asked->id, ROLE_ASSISTANT, reply, strlen(reply))->created = updated;
     if (store_save_copy(fixture->store, &chat, &fixture->error) != 0)
         fail_msg("%s", fixture->error.message);
     int64_t id = chat.id;

@@ -35,7 +35,7 @@ struct fixture {
 int chats_set_up(void **state);
 int chats_tear_down(void **state);
 
-/* A chat of a question and a reply; `updated` in seconds since 1970. Its row. */
+/* A chat of a question and a reply (NULL: none came); `updated` in seconds since 1970. Its row. */
 int64_t chats_seed(struct fixture *fixture, const char *title, const char *question,
                    const char *reply, int64_t updated);
 /* Alpha, Beta and Gamma, newest first. */

@@ -150,6 +150,20 @@ static void n_begins_a_new_chat(void **state)
     chats_leave(screen);
 }
 
+static void an_unanswered_question_waits_for_its_retry(void **state)
+{
+    struct fixture *fixture = *state;
+    chats_seed(fixture, "Stopped", "a question without a word of reply", NULL, YEAR_2014);
+    struct pty_screen *screen = start_in_list(fixture);
+    pty_screen_type(screen, "\r");
+    assert_true(pty_screen_wait_text(screen, "without a word of reply"));
+    assert_true(pty_screen_wait_text(screen, "not answered · /retry sends it again"));
+    pty_screen_type(screen, "/retry\r");
+    assert_true(pty_screen_wait_no_text(screen, "not answered"));
+    assert_true(pty_screen_shows(screen, "without a word of reply"));
+    chats_leave(screen);
+}
+
 static void a_click_opens(void **state)
 {
     struct fixture *fixture = *state;
@@ -463,6 +477,7 @@ int main(void)
         TEST(enter_opens_and_the_mark_shows_it),
         TEST(an_open_chat_gets_the_focus),
         TEST(n_begins_a_new_chat),
+        TEST(an_unanswered_question_waits_for_its_retry),
         TEST(a_click_opens),
         TEST(the_last_chat_can_be_the_start),
         TEST(r_renames),

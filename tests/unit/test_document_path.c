@@ -168,6 +168,7 @@ static void single_files_fail_with_their_reason(void **state)
         const char *spec, *wanted;
     } cases[] = {{"image.png", "image.png: not text"},
                  {"missing.txt", "missing.txt: No such file"},
+                 {"zero.txt", "zero.txt: there is no text in it"},
                  {"-", "-: No such file"},
                  {"*.nothing", "*.nothing: no file matches"},
                  {"s?b", "s?b: nothing in it can be added"},
