@@ -184,7 +184,7 @@ int document_set_pair(struct document *document, const char *key, const char *va
     if (key[0] == '\0' || key[0] == ' ' || strchr(key, ':') != NULL || has_control(key))
         return error_set(
             error, ERROR_INPUT,
-            "%s: a key is one line, not empty, without ':', that does not begin with a space",
+            "%s: a key is one line without ':', not empty and without a space in front",
             document->name);
     if (has_control(value))
         return error_set(error, ERROR_INPUT, "%s: %.64s: the value must be one line",

@@ -17,6 +17,7 @@ BOS, EOS = 1, 2
 SAMPLED = .10                # of what is not an answer, so many tokens are predicted; they weigh more for it
 SPAN = 16384
 FOUND = 4.0                  # the weight of an answer's first two tokens, in which it shows whether it was found, and of its end
+FORK = 2.0                   # and of the tokens that the two before leave open: of several sentences, or sources, alike so far, which
 
 # up to so many million tokens: the shares of copying exercises, of finding exercises and of talk, and the most facts a conversation has
 KINDS = [(1.5, .5, .3, .02, 3), (3.0, .2, .4, .03, 4), (6.0, .08, .3, .05, 8), (8.0, .08, .12, .08, 20), (10.0, .08, .08, .1, 60),
@@ -30,13 +31,13 @@ LENGTHS = [
     (10.0, {512: .3, 1024: .4, 2048: .3}),
     (16.0, {512: .2, 1024: .3, 2048: .3, 4096: .2}),
     (22.0, {512: .2, 1024: .25, 2048: .25, 4096: .25, 8192: .05}),
-    (1e9, {512: .2, 1024: .24, 2048: .25, 4096: .24, 8192: .055, 16384: .015}),
+    (1e9, {512: .15, 1024: .2, 2048: .26, 4096: .28, 8192: .09, 16384: .02}),
 ]
 
 
 def guidance(seen):
     """The weight of the loss of attention: whole until finding works, then less and less."""
-    return .3 * min(1, max(.2, (24 - seen) / 8))
+    return .3 * min(1, max(.3, (24 - seen) / 8))
 
 
 def draw(rng, shares):
@@ -62,9 +63,24 @@ def prepare(sp):
     return guides.Spelling(sp)
 
 
+class Followers:
+    """Which ids came after each pair of ids."""
+
+    def __init__(self):
+        self.of = {}
+
+    def read(self, ids, first):
+        for a, b, c in zip(ids[first - 2:], ids[first - 1:], ids[first:]):
+            self.of.setdefault((a, b), set()).add(c)
+
+    def forks(self, ids):
+        """The places in an answer where the two ids before leave more than one to come."""
+        return {j for j in range(2, len(ids)) if len(self.of.get((ids[j - 2], ids[j - 1]), ())) > 1}
+
+
 def encode(sp, pieces, spelling=None):
     """-> ids, loss weights, marks (guides.py; empty without a spelling)"""
-    ids, weights, marks, places, met = [BOS], [0.0], guides.Marks(), {}, set()
+    ids, weights, marks, places, met, followers = [BOS], [0.0], guides.Marks(), {}, set(), Followers()
     for n, p in enumerate(pieces):
         if p is None:
             ids.append(EOS)
@@ -72,7 +88,12 @@ def encode(sp, pieces, spelling=None):
             continue
         new, first = ids_of(sp, p), len(ids)
         ids += new
-        weights += [p[1] * FOUND] * min(2, len(new)) + [p[1]] * (len(new) - 2) if p[1] == ANSWER else [p[1]] * len(new)
+        if p[1] == ANSWER:
+            forks = followers.forks(new)
+            weights += [ANSWER * (FOUND if j < 2 else FORK if j in forks else 1) for j in range(len(new))]
+        else:
+            followers.read(ids, max(2, first))
+            weights += [p[1]] * len(new)
         if spelling:
             places[n] = guides.Piece(p[0], first, spelling.starts(new, 1))
         guide = p[3] if len(p) > 3 else None
@@ -83,9 +104,9 @@ def encode(sp, pieces, spelling=None):
                 marks.name(places[n], at, places[place.piece], place)
             continue
         tokens = lambda place: place and places[place.piece].tokens(place.begin, place.end)
-        marks.question(first, tokens(guide.question))
+        question = tokens(guide.question)
         if guide.sentence is None:
-            marks.nowhere(first)
+            marks.nowhere(first, question)
             continue
         span, source = tokens(guide.sentence), tokens(guide.source)
         if source and source not in met:
@@ -94,7 +115,7 @@ def encode(sp, pieces, spelling=None):
         if span not in met:
             met.add(span)
             marks.sentence(span, source)
-        marks.answer(ids, first, span, source_cut(sp, p, new), source)
+        marks.answer(ids, first, span, source_cut(sp, p, new), source, forks, question)
     return ids, weights, marks.lists
 
 

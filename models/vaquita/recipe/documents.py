@@ -129,12 +129,17 @@ def metadata(w):
     return {k: pool[k]() for k in keys}
 
 
-def dress(w, s):
+def some_leads(w):
+    """What the sentences of a document may begin with, and the share of those that do. Where they are few, many sentences begin alike."""
+    r, leads = w.r, [x + ", " for x in W.LEADS] + [x + " " for x in W.SAYS]
+    return r.sample(leads, min(len(leads), r.choice((1, 2, 4, 999)))), r.choice((0, .05, .1, .2, .5))
+
+
+def dress(w, s, leads, share):
     """As the earlier report says, the sentence; and a tail now and then."""
-    r, x = w.r, w.r.random()
-    if x < .18 and ":" not in s:
-        low = s[0].lower() + s[1:] if s.split()[0] in FIRM else s
-        s = r.choice(W.LEADS) + ", " + low if x < .12 else r.choice(W.SAYS) + " " + low
+    r = w.r
+    if r.random() < share and ":" not in s:
+        s = r.choice(leads) + (s[0].lower() + s[1:] if s.split()[0] in FIRM else s)
     if r.random() < .06 and s.endswith("."):
         s = s[:-1] + r.choice(W.TAILS) + "."
     return s
@@ -214,6 +219,7 @@ def add_documents(library, blocks, count):
             mix = r.choice(MIXES)
         makers = (make_fact, known_fact, free_fact, prose_fact, genre_fact if r.random() < .4 else page(w))
         doc, lines, tries = {"meta": metadata(w)}, [], 0
+        leads = some_leads(w)
         n = max(1, int(count * r.uniform(.4, 1.6) / blocks) if blocks > 1 else count)
         alike = r.choice((0, 0, .25, .5, .75))                                # the share of facts like one that is there, of others
         while len(lines) < n and tries < 3 * n + 9:
@@ -226,7 +232,7 @@ def add_documents(library, blocks, count):
                 names = [x for x in dict.fromkeys(w.known[known:]) if x[1] in f.sentence]
             if not library.fits(f):
                 continue
-            said = dress(w, f.sentence) if f.sentence[-1] == "." and len(f.free) < 3 else f.sentence
+            said = dress(w, f.sentence, *leads) if f.sentence[-1] == "." and len(f.free) < 3 else f.sentence
             library.add(f, said, doc, names)
             lines.append(said)
         text, where, at = put_together(w, lines), None, 0

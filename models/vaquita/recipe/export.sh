@@ -1,8 +1,9 @@
 #!/bin/sh
 # checkpoint.pt of a scratch directory -> fp16 and 4-bit model directories there, while training goes on if need be.
 #
-#   sh export.sh [SCRATCH]      PYTHON=... and AIRO=... to choose the programs
+#   sh export.sh [SCRATCH]      PYTHON=... and AIRO=... to choose the programs, by absolute path
 set -e
+unset CDPATH
 scratch=$(cd "${1:-/tmp/vaquita}" && pwd)
 cd "$(dirname "$0")"
 python=${PYTHON:-python3}

@@ -3,24 +3,25 @@
 By layer (from 0), heads are asked to look
   1  from each token of a sentence to its first and to its second; from a block's metadata to all of it so far, alike, and
      from right after it to its last token
-  2  from where an answer begins to its question; from a sentence to what follows its block's metadata, and to all of itself so
-     far, alike: then its last tokens hold all its words, and a name counts wherever in it it stands
+  2  from where an answer begins, and from where its last words leave open how it goes on, to its question: one head to any
+     of it, two to all of it alike; from a sentence to what follows its block's metadata, and to all of itself so far, alike
   3  from an answer to the sentence that it says again (to the beginning-of-text token where there is none)
   4  (and 5) to the very token that comes next: in that sentence, in the metadata and, after the last of it, at its end; of a
      scene, to a name in the list of characters, or to what is talked of
-Where an answer begins is counted by itself, for further on its own words help. The loss is minus the logarithm of the
-attention that falls there, added to the loss of the text with a weight that falls with time. Nothing of it is left in the
-model, which is a Llama like any other.
+Where an answer begins or its own words do not tell how it goes on ("find", "start") is counted by itself: the rest is easy.
+The loss is minus the logarithm of the attention that falls there, added to the loss of the text with a weight that falls
+with time. Nothing of it is left in the model, which is a Llama like any other.
 """
 import bisect
 
 import torch
 
 # kind: (layer, head) of each that it guides
-HEADS = {"line": ((1, 0),), "gather": ((1, 1),), "next": ((1, 2),), "tail": ((1, 3),), "ask": ((2, 0), (2, 1), (2, 3)), "block": ((2, 2),),
-         "bag": ((2, 3),), "find": ((3, 0), (3, 1), (3, 2)), "keep": ((3, 0), (3, 1)), "start": ((4, 0), (5, 0)), "point": ((4, 0), (5, 0)), "cite": ((4, 0), (5, 0)),
+HEADS = {"line": ((1, 0),), "gather": ((1, 1),), "next": ((1, 2),), "tail": ((1, 3),), "ask": ((2, 1),), "whole": ((2, 0), (2, 3)), "block": ((2, 2),),
+         "bag": ((2, 0), (2, 3)), "find": ((3, 0), (3, 1)), "keep": ((3, 0), (3, 1)), "start": ((4, 0), (5, 0)), "point": ((4, 0), (5, 0)), "cite": ((4, 0), (5, 0)),
          "stop": ((4, 0), (5, 0)), "name": ((4, 0), (5, 0))}
-SPREAD = ("gather", "bag")        # to look at the whole span alike
+SPREAD = ("gather", "whole", "bag")  # to look at the whole span alike
+ASKED = 12                   # of an answer's tokens, so many ask again
 AFTER = 3                    # tokens right after the metadata
 KINDS = tuple(HEADS)
 MOST = 384                   # tokens a row and kind that look; of long rows a third
@@ -74,16 +75,20 @@ class Marks:
         if source:
             self.lists["block"] += [(t, source[1], source[1] + AFTER) for t in range(*span)]
 
-    def answer(self, ids, first, span, cut, source):
-        """An answer from token `first` on, its sentence again at `span`, `cut` tokens long, and then the source."""
+    def answer(self, ids, first, span, cut, source, forks, question):
+        """An answer from token `first` on, its sentence again at `span`, `cut` tokens long, and then the source; forks: of its tokens
+        those that its own last words do not tell."""
         same = 0
         while first + same < len(ids) and same < cut and span[0] + same < span[1] and ids[first + same] == ids[span[0] + same]:
             same += 1
-        for j in range(min(same, 2)):
-            self.lists["find"].append((first + j - 1, *span))
-            self.lists["start"].append((first + j - 1, span[0] + j, span[0] + j + 1))
-        self.lists["keep"] += [(first + j - 1, *span) for j in range(2, same)]
-        self.point(first + 2, span[0] + 2, same - 2)
+        self.question(first, question)
+        self.question(first + 1, question)
+        for j in range(same):
+            fork = j < 2 or j in forks
+            self.lists["find" if fork else "keep"].append((first + j - 1, *span))
+            self.lists["start" if fork else "point"].append((first + j - 1, span[0] + j, span[0] + j + 1))
+            if 2 <= j < ASKED and fork:
+                self.question(first + j, question)
         if source and first + cut < len(ids):
             self.lists["keep"] += [(t - 1, *span) for t in range(first + cut, len(ids))]
             begin = next((t for t in range(first + cut + 1, len(ids)) if ids[t] == ids[source[0]]), None)
@@ -103,11 +108,14 @@ class Marks:
             there = piece.first + bisect.bisect_right(piece.starts, piece.offset(place.begin) + into) - 1
             self.lists["name"].append((t - 1, there, there + 1))
 
-    def question(self, first, span):
-        self.lists["ask"] += [(first - 1, *span), (first, *span)]
+    def question(self, token, span):
+        for kind in ("ask", "whole"):
+            self.lists[kind].append((token - 1, *span))
 
-    def nowhere(self, first):
+    def nowhere(self, first, question):
         self.lists["find"] += [(first - 1, 0, 1)] * 2
+        self.question(first, question)
+        self.question(first + 1, question)
 
 
 def cut_to(marks, length, rng):

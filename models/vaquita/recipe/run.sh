@@ -3,8 +3,9 @@
 # later with torch, numpy, sentencepiece and safetensors, and the built airo. Training takes a GPU when there is one (one
 # worker), else one worker for each of two cores; a run that was cut off goes on from its checkpoint.
 #
-#   sh run.sh [SCRATCH] [MILLIONS OF TOKENS]      PYTHON=... and AIRO=... to choose the programs
+#   sh run.sh [SCRATCH] [MILLIONS OF TOKENS]      PYTHON=... and AIRO=... to choose the programs, by absolute path
 set -e
+unset CDPATH
 scratch=${1:-/tmp/vaquita}
 mkdir -p "$scratch"
 scratch=$(cd "$scratch" && pwd)

@@ -5,7 +5,7 @@
 
 One process per CPU core (--workers), each on its own rows with one thread; gradients are summed in shared memory, every
 worker steps its share of the weights. On a GPU one worker does it all, in larger steps; the curriculum is stretched with
-them, so that each part of it has as many steps as on a CPU. Matrices are stepped with Muon, embeddings and
+them, so that each part of it has about as many steps as on a CPU. Matrices are stepped with Muon, embeddings and
 norms with Adam; an average of the weights (EMA) is what gets exported. The rows of a step follow from the seed, the step
 and the worker alone, so a resumed run goes on as if it had not stopped. SIGTERM saves and ends.
 """
@@ -163,7 +163,7 @@ def look(model, state, sp, a, dev):
 
 def save(a, model, state, step, seen, spent):
     kept = {k: v.cpu() for k, v in state.items()}
-    torch.save({**kept, "step": step, "seen": seen, "spent": spent, "config": vars(model.cfg), "seed": a.seed}, a.out + ".tmp")
+    torch.save({**kept, "step": step, "seen": seen, "spent": spent, "config": vars(model.cfg), "seed": a.seed, "batch": a.batch}, a.out + ".tmp")
     os.replace(a.out + ".tmp", a.out)
 
 
@@ -293,6 +293,8 @@ def main():
     print(f"{flat.numel():,} parameters, vocabulary {sp.get_piece_size()}, {a.workers} worker(s) on {a.device}", flush=True)
     if os.path.exists(a.out):
         s = torch.load(a.out)
+        if s.get("batch", a.batch) != a.batch:
+            raise SystemExit(f"{a.out}: made with --batch {s['batch']}; the curriculum goes by it, so give it again")
         for k in STATE:
             state[k].copy_(s[k])
         shared[0], shared[1], shared[2] = s["step"], s["seen"], s["spent"]
