@@ -202,7 +202,8 @@ static void the_program_says_what_did_it(void **state)
     assert_int_equal(quantise(&shop, "", "--device cuda:2", &out), 1);
     expect_part(strbuf_text(&out), "device = cuda:2: there is no device 2");
     assert_int_equal(quantise(&shop, "", "--device gpu", &out), 2);
-    expect_part(strbuf_text(&out), "--device: \"gpu\" is not auto, cpu, cuda or cuda: and the numbers");
+    expect_part(strbuf_text(&out),
+                "--device: \"gpu\" is not auto, cpu, cuda or cuda: and the numbers");
     assert_int_equal(quantise(&shop, "AIRO_CUDA=/no/such.so", "--device cuda", &out), 1);
     expect_part(strbuf_text(&out), "device = cuda: /no/such.so: No such file");
     strbuf_free(&out);
