@@ -29,6 +29,7 @@
 #define KEY_FRAME_MS  4   /* shortest time between two frames that keys ask for */
 #define EVENTS_A_TURN 512 /* so that keys are looked at in between */
 #define READ_BYTES    16384
+#define AHEAD_BYTES   65536 /* more typed while the model loads is dropped */
 #define LONGEST_WAIT  60000
 #define WIDE_COLUMNS  100 /* where a scene is opened with its pane */
 
@@ -44,8 +45,9 @@ struct app {
     struct bindings *bindings;
     uint32_t slots;
     struct input input;
-    bool released;  /* another program has the terminal */
-    bool composing; /* the line editor is open */
+    struct strbuf ahead; /* what was typed while the model was loading, as a terminal sends it */
+    bool released;       /* another program has the terminal */
+    bool composing;      /* the line editor is open */
     bool quitting, dirty, urgent;
     uint64_t drawn_ms;
     int result; /* as app_run gives it */
@@ -174,12 +176,25 @@ static void end_by_signal(struct app *app, int number)
     app->quitting = true;
 }
 
+static void keep_typed(struct app *app, const struct input_token *token)
+{
+    if (token->kind == INPUT_MOUSE || app->ahead.length > AHEAD_BYTES)
+        return;
+    if (token->kind == INPUT_PASTE)
+        strbuf_puts(&app->ahead, "\033[200~");
+    strbuf_add(&app->ahead, token->bytes, token->length);
+    if (token->kind == INPUT_PASTE)
+        strbuf_puts(&app->ahead, "\033[201~");
+}
+
 static void route_key(struct app *app, const struct input_token *token)
 {
-    if (app->loading != NULL)
+    if (app->loading != NULL) {
         app->loading->ops->input(app->loading, token);
-    else
+        keep_typed(app, token);
+    } else {
         workspace_input(app->workspace, token);
+    }
 }
 
 static void handle_tokens(struct app *app)
@@ -302,6 +317,17 @@ static int end_loading(struct app *app, struct error *error)
     return open_workspace(app, error);
 }
 
+/* What was typed while it loaded goes to the chat now. */
+static void type_ahead(struct app *app)
+{
+    if (app->ahead.length == 0)
+        return;
+    input_feed(&app->input, strbuf_text(&app->ahead), app->ahead.length, app_now_ms());
+    strbuf_free(&app->ahead);
+    app->ahead = (struct strbuf){0};
+    handle_tokens(app);
+}
+
 static void poll_loader(struct app *app)
 {
     uint64_t done, total;
@@ -309,6 +335,8 @@ static void poll_loader(struct app *app)
     pane_loading_progress(app->loading, done, total);
     if (ended && end_loading(app, app->error) != 0)
         fail(app);
+    else if (ended)
+        type_ahead(app);
     app_redraw(app, false);
 }
 
@@ -444,6 +472,7 @@ int app_run(const struct app_options *options, struct error *error)
         turn(&app);
     if (app.loading != NULL)
         app.loading->ops->free(app.loading);
+    strbuf_free(&app.ahead);
     workspace_free(app.workspace);
     if (app.composing)
         composer_close();

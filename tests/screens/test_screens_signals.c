@@ -59,7 +59,12 @@ static void the_model_loads_behind_a_bar(void **state)
     struct chat_child child = {.script = steps_script, .load_steps = 30};
     struct pty_screen *screen = steps_start(24, 80, &child);
     assert_true(pty_screen_wait_text(screen, "loading vaquita"));
-    assert_true(pty_screen_wait_text(screen, "› Type a message"));
+    pty_screen_type(screen, "typed tooo\177 early\r");
+    assert_true(pty_screen_wait_text(screen, "▌ typed too early"));
+    steps_idle(screen);
+    steps_leave(screen);
+    child.load_steps = 3;
+    screen = steps_start(24, 80, &child);
     assert_true(pty_screen_wait_text(screen, "loaded · plain RoPE · script"));
     steps_leave(screen);
     child.load_error = "models/x/config.json: no such file";
