@@ -176,9 +176,11 @@ static void end_by_signal(struct app *app, int number)
     app->quitting = true;
 }
 
+/* All but what acts at once, also while it loads. */
 static void keep_typed(struct app *app, const struct input_token *token)
 {
-    if (token->kind == INPUT_MOUSE || app->ahead.length > AHEAD_BYTES)
+    bool suspends = token->kind == INPUT_KEY && strcmp(token->name, "Ctrl-Z") == 0;
+    if (token->kind == INPUT_MOUSE || suspends || app->ahead.length > AHEAD_BYTES)
         return;
     if (token->kind == INPUT_PASTE)
         strbuf_puts(&app->ahead, "\033[200~");
@@ -324,7 +326,6 @@ static void type_ahead(struct app *app)
         return;
     input_feed(&app->input, strbuf_text(&app->ahead), app->ahead.length, app_now_ms());
     strbuf_free(&app->ahead);
-    app->ahead = (struct strbuf){0};
     handle_tokens(app);
 }
 
