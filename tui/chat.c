@@ -7,6 +7,7 @@
 #include "engine/base/alloc.h"
 #include "engine/base/width.h"
 #include "engine/chat/prompt_fit.h"
+#include "engine/chat/scene_grammar.h"
 #include "engine/chat/scene_json.h"
 #include "engine/chat/scene_text.h"
 #include "tui/chat_keep.h"
@@ -191,7 +192,8 @@ static char *forced_beginning(const struct chat *chat)
                : NULL;
 }
 
-/* The template's stops and, in a scene, the names that nobody else may speak under. */
+/* The template's stops and, in a scene, its grammar and the names that nobody else may speak under.
+ */
 static int start_with_stops(struct chat *chat, struct generation_request *request,
                             struct error *error)
 {
@@ -208,7 +210,13 @@ static int start_with_stops(struct chat *chat, struct generation_request *reques
         stops[count + i] = scene[i];
     request->stops = stops;
     request->stop_count = count + scene_count;
+    struct grammar *grammar = !for_user && chat->scene != NULL && chat->settings->scene_grammar
+                                  ? scene_grammar_create(chat->scene)
+                                  : NULL;
+    request->grammar = grammar;
     int result = chat->generator->ops->start(chat->generator, request, &chat->generation, error);
+    if (grammar != NULL)
+        grammar->ops->free(grammar);
     free(stops);
     if (scene != NULL)
         scene_stops_free(scene);

@@ -105,8 +105,8 @@ static int follow(struct eval_run *run, uint64_t generation, uint64_t work,
 }
 
 int eval_run_reply(struct eval_run *run, const struct segment_list *prompt,
-                   const struct sampling *sampling, uint64_t work, struct eval_reply *reply,
-                   struct error *error)
+                   const struct sampling *sampling, const struct grammar *grammar, uint64_t work,
+                   struct eval_reply *reply, struct error *error)
 {
     struct generator *generator = run->session.generator;
     struct generation_request request = {
@@ -115,6 +115,7 @@ int eval_run_reply(struct eval_run *run, const struct segment_list *prompt,
         .draft = settings_draft(run->options->settings),
         .max_tokens = eval_reply_tokens(run->options->settings),
         .stops = chat_template_stops(run->template),
+        .grammar = grammar,
     };
     uint64_t generation;
     while (request.stops[request.stop_count] != NULL)
@@ -137,7 +138,7 @@ int eval_run_case(struct eval_run *run, const struct eval_case *test, uint64_t w
     int result = ask_prompt(&segments, run->template, generator->ops->tokenizer(generator),
                             settings, test->question, test->documents, NULL, error);
     if (result == 0)
-        result = eval_run_reply(run, &segments, &sampling, work, reply, error);
+        result = eval_run_reply(run, &segments, &sampling, NULL, work, reply, error);
     segment_list_free(&segments);
     return result;
 }

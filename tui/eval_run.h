@@ -37,10 +37,11 @@ const char *eval_run_model(const struct eval_run *run);
 /* Tokens that one question takes beside its prompt, for `done` and `total`. */
 #define EVAL_QUESTION_WORK 300
 
-/* A reply to a prompt; `work` is added to `done`. ERROR_CANCELLED after Ctrl-C. */
+/* A reply to a prompt, of a grammar or (NULL) of any text; `work` is added to `done`.
+ * ERROR_CANCELLED after Ctrl-C. */
 int eval_run_reply(struct eval_run *run, const struct segment_list *prompt,
-                   const struct sampling *sampling, uint64_t work, struct eval_reply *reply,
-                   struct error *error);
+                   const struct sampling *sampling, const struct grammar *grammar, uint64_t work,
+                   struct eval_reply *reply, struct error *error);
 /* The greedy reply to a question on documents, by the prompt of `airo ask`. */
 int eval_run_case(struct eval_run *run, const struct eval_case *test, uint64_t work,
                   struct eval_reply *reply, struct error *error);

@@ -6,6 +6,7 @@
 
 #include "engine/base/alloc.h"
 #include "engine/chat/scene_file.h"
+#include "engine/chat/scene_grammar.h"
 #include "engine/chat/scene_text.h"
 #include "engine/eval/scene_cases.h"
 #include "engine/eval/scene_rules.h"
@@ -49,6 +50,7 @@ static struct scene *scene_of(const struct scene_list *files, uint64_t seed, siz
 
 struct talk {
     struct scene *scene;
+    struct grammar *grammar; /* NULL: none */
     struct conversation *conversation;
     struct macro_context clock;
     size_t number;
@@ -56,7 +58,10 @@ struct talk {
 
 static void talk_open(struct talk *talk, struct scene *scene, uint64_t seed, size_t number)
 {
-    *talk = (struct talk){scene, conversation_create(), {.seed = seed + number}, number};
+    *talk = (struct talk){.scene = scene,
+                          .conversation = conversation_create(),
+                          .clock = {.seed = seed + number},
+                          .number = number};
     if (scene->opening[0] != '\0' || scene_greeting_count(scene) == 0)
         return;
     struct strbuf greeting = {0};
@@ -68,6 +73,8 @@ static void talk_open(struct talk *talk, struct scene *scene, uint64_t seed, siz
 
 static void talk_close(struct talk *talk)
 {
+    if (talk->grammar != NULL)
+        talk->grammar->ops->free(talk->grammar);
     conversation_free(talk->conversation);
     scene_free(talk->scene);
 }
@@ -134,8 +141,8 @@ static int ask_turn(struct scenes *scenes, struct talk *talk, size_t turn, struc
     int result = prompt_build(&segments, scenes->run.template, generator->ops->tokenizer(generator),
                               conversation, NULL, NULL, &style, NULL, error);
     if (result == 0)
-        result =
-            eval_run_reply(&scenes->run, &segments, &sampling, EVAL_QUESTION_WORK, &reply, error);
+        result = eval_run_reply(&scenes->run, &segments, &sampling, talk->grammar,
+                                EVAL_QUESTION_WORK, &reply, error);
     if (result == 0) {
         count_reply(scenes, talk, &reply);
         struct message *message =
@@ -157,6 +164,8 @@ static int ask_talk(struct scenes *scenes, size_t number, struct error *error)
     if (scene == NULL)
         return -1;
     talk_open(&talk, scene, seed, number);
+    if (scenes->run.options->settings->scene_grammar)
+        talk.grammar = scene_grammar_create(scene);
     for (size_t turn = 0; turn < TURNS && scenes->asked < scenes->replies && result == 0; turn++)
         result = ask_turn(scenes, &talk, turn, error);
     talk_close(&talk);
@@ -174,8 +183,10 @@ static void print_text(const struct scenes *scenes)
 {
     const char *model = eval_run_model(&scenes->run);
     command_print(model, strlen(model));
-    printf(": scenes, seed %llu, %zu replies\n\n", (unsigned long long)scenes->run.options->seed,
-           scenes->asked);
+    printf(": scenes, seed %llu, %zu replies, %s\n\n",
+           (unsigned long long)scenes->run.options->seed, scenes->asked,
+           scenes->run.options->settings->scene_grammar ? "held to their form"
+                                                        : "without the grammar");
     size_t files = scenes->asked - scenes->generated;
     print_share("  all rules kept", scenes->kept, scenes->asked);
     print_share("    in scenes of files", scenes->kept - scenes->generated_kept, files);
@@ -197,11 +208,12 @@ static void print_json(const struct scenes *scenes, bool complete)
         json_object_set_new(rules, scene_rule_name((enum scene_rule)rule),
                             json_integer((json_int_t)(scenes->asked - scenes->broken[rule])));
     json_line_print(json_pack(
-        "{s:s, s:s, s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:o}", "eval", "scene", "model",
+        "{s:s, s:s, s:I, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:o}", "eval", "scene", "model",
         eval_run_model(&scenes->run), "seed", (json_int_t)scenes->run.options->seed, "complete",
-        complete, "replies", (json_int_t)scenes->asked, "kept", (json_int_t)scenes->kept,
-        "generated", (json_int_t)scenes->generated, "generated_kept",
-        (json_int_t)scenes->generated_kept, "cut", (json_int_t)scenes->cut, "rules_kept", rules));
+        complete, "grammar", scenes->run.options->settings->scene_grammar, "replies",
+        (json_int_t)scenes->asked, "kept", (json_int_t)scenes->kept, "generated",
+        (json_int_t)scenes->generated, "generated_kept", (json_int_t)scenes->generated_kept, "cut",
+        (json_int_t)scenes->cut, "rules_kept", rules));
 }
 
 int eval_scene(const struct eval_options *options)

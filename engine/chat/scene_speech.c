@@ -16,9 +16,11 @@
 
 char **scene_stops(const struct scene *scene, bool for_user, size_t *count)
 {
-    char **stops = xcalloc(2 * scene->character_count + 4, sizeof *stops);
+    char **stops = xcalloc(2 * scene->character_count + 5, sizeof *stops);
     size_t used = 0;
     stops[used++] = xstrdup("USER:");
+    if (!for_user)
+        stops[used++] = xstrdup("\nUSER:"); /* and the line break does not come out before */
     if (!for_user && scene->user_name[0] != '\0') {
         stops[used++] = xasprintf("\n%s:", scene->user_name);
         stops[used++] = xasprintf("\nUSER/%s:", scene->user_name);
@@ -317,35 +319,41 @@ void scene_parse_line(const struct scene *scene, const char *line, size_t length
     *out = (struct scene_line){speaker, head.colon, skip(line, length, after, ' ')};
 }
 
+const struct scene_quote scene_quotes[SCENE_QUOTES] = {
+    {"\"", "\""}, {"\u201C", "\u201D"}, {"\u00AB", "\u00BB"}, {"\u201E", "\u201C"}};
+
+/* Where speech that begins at `at` ends, 0 when none begins there. Without a closing quote it runs
+ * to the end. */
+static size_t speech_end(const char *line, size_t length, size_t at)
+{
+    for (size_t i = 0; i < SCENE_QUOTES; i++) {
+        const struct scene_quote *quote = &scene_quotes[i];
+        size_t open = strlen(quote->open), close = strlen(quote->close);
+        if (length - at < open || memcmp(line + at, quote->open, open) != 0)
+            continue;
+        const char *found = memmem(line + at + open, length - at - open, quote->close, close);
+        return found != NULL ? (size_t)(found - line) + close : length;
+    }
+    return 0;
+}
+
 /* The end of the span that begins with a mark at `at`, 0 when nothing begins there. */
 static size_t span_end(const char *line, size_t length, size_t at, enum scene_span_kind *kind)
 {
-    static const struct {
-        const char *open, *close;
-        enum scene_span_kind kind;
-        bool to_end; /* runs to the end when it is not closed */
-    } marks[] = {{"\"", "\"", SPAN_SPEECH, true},
-                 {"\u201C", "\u201D", SPAN_SPEECH, true},
-                 {"\u00AB", "\u00BB", SPAN_SPEECH, true},
-                 {"*", "*", SPAN_ACTION, false}};
-    for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
-        size_t open = strlen(marks[i].open), close = strlen(marks[i].close);
-        if (length - at < open || memcmp(line + at, marks[i].open, open) != 0)
-            continue;
-        const char *found = memmem(line + at + open, length - at - open, marks[i].close, close);
-        if (found == NULL && !marks[i].to_end)
-            return 0;
-        *kind = marks[i].kind;
-        size_t end = found != NULL ? (size_t)(found - line) + close : length;
-        return marks[i].kind == SPAN_ACTION && end - at == 2 ? 0 : end;
-    }
-    return 0;
+    const char *close = NULL;
+    if (line[at] == '*')
+        close = memchr(line + at + 1, '*', length - at - 1);
+    *kind = line[at] == '*' ? SPAN_ACTION : SPAN_SPEECH;
+    if (*kind == SPAN_SPEECH)
+        return speech_end(line, length, at);
+    size_t end = close != NULL ? (size_t)(close - line) + 1 : 0;
+    return end == at + 2 ? 0 : end;
 }
 
 bool scene_next_span(const char *line, size_t length, struct scene_span *span)
 {
     size_t begin = span->end, at = begin;
-    enum scene_span_kind kind = SPAN_PLAIN;
+    enum scene_span_kind kind;
     if (begin >= length)
         return false;
     size_t end = span_end(line, length, begin, &kind);
@@ -357,7 +365,8 @@ bool scene_next_span(const char *line, size_t length, struct scene_span *span)
         at++;
     while (at < length) {
         size_t stars = skip(line, length, at, '*') - at;
-        if (stars < 2 && at > begin && span_end(line, length, at, &kind) > 0)
+        enum scene_span_kind next;
+        if (stars < 2 && at > begin && span_end(line, length, at, &next) > 0)
             break;
         at += stars > 0 ? stars : 1; /* "**" is no action */
     }

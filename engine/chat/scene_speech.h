@@ -69,6 +69,13 @@ struct scene_line {
 void scene_parse_line(const struct scene *scene, const char *line, size_t length,
                       struct scene_line *out);
 
+/* The quotes that speech may stand in. */
+struct scene_quote {
+    const char *open, *close;
+};
+#define SCENE_QUOTES 4
+extern const struct scene_quote scene_quotes[SCENE_QUOTES];
+
 enum scene_span_kind { SPAN_PLAIN, SPAN_SPEECH, SPAN_ACTION };
 
 struct scene_span {

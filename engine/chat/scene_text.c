@@ -1,13 +1,12 @@
 #include "engine/chat/scene_text.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "engine/base/utf8.h"
 
-/* As the training texts had them, spelling included. */
+/* As the training texts had them, spelling included; enum scene_usual_rule has places of it. */
 static const char *const usual_rules[] = {
     "be sure to use the manerisms and speaking style of the characters correctly",
     "surround character actions with asterisks",
@@ -23,6 +22,14 @@ void scene_own_rules(struct scene *scene)
     bool own = scene->rule_count > 0;
     for (size_t i = 0; !own && i < USUAL_RULES; i++)
         scene_add_rule(scene, usual_rules[i], NULL);
+}
+
+bool scene_has_rule(const struct scene *scene, enum scene_usual_rule rule)
+{
+    bool found = scene->rule_count == 0;
+    for (size_t i = 0; i < scene->rule_count && !found; i++)
+        found = strcasecmp(scene->rules[i], usual_rules[rule]) == 0;
+    return found;
 }
 
 /* --- expanding -------------------------------------------------------------------------------- */

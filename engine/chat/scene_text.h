@@ -17,6 +17,8 @@
 #ifndef AIRO_CHAT_SCENE_TEXT_H
 #define AIRO_CHAT_SCENE_TEXT_H
 
+#include <stdbool.h>
+
 #include "engine/base/strbuf.h"
 #include "engine/chat/macro.h"
 #include "engine/chat/scene.h"
@@ -33,6 +35,11 @@ void scene_text(const struct scene *scene, const struct scene_form *form, struct
 
 /* Writes the usual rules out as the scene's own, where it has none. */
 void scene_own_rules(struct scene *scene);
+
+/* Usual rules that ask for a form of the reply's text. */
+enum scene_usual_rule { SCENE_USUAL_QUOTES = 2, SCENE_USUAL_NAMES = 4 };
+/* Whether it is among the scene's rules, in its usual words. */
+bool scene_has_rule(const struct scene *scene, enum scene_usual_rule rule);
 
 /* How many example blocks (parted by <START>) the cards have. */
 size_t scene_example_count(const struct scene *scene);

@@ -75,6 +75,52 @@ static int check_prompt(const struct generation *generation, const struct model 
     return check_ids(model, "prompt", prompt->ids, prompt->count, error);
 }
 
+/* --- the grammar ------------------------------------------------------------------------------ */
+
+/* The bytes that an id adds to the reply, those of an unfinished character included. */
+static void id_bytes(struct token_decoder *decoder, const struct tokenizer *tokenizer, int32_t id,
+                     struct strbuf *out)
+{
+    size_t given = decoder->pending_length;
+    token_decoder_push(decoder, tokenizer, id, out);
+    strbuf_add(out, decoder->pending, decoder->pending_length);
+    strbuf_remove(out, 0, given < out->length ? given : out->length);
+}
+
+static void accept_id(struct generation *generation, int32_t id)
+{
+    const struct grammar *grammar = generation->grammar;
+    struct strbuf text = {0};
+    if (grammar == NULL)
+        return;
+    id_bytes(&generation->decoder, generation->tokenizer, id, &text);
+    grammar->ops->accept(generation->grammar, strbuf_text(&text), text.length);
+    strbuf_free(&text);
+}
+
+static enum grammar_verdict judge_id(const struct generation *generation, int32_t id)
+{
+    const struct grammar *grammar = generation->grammar;
+    if (list_has(&generation->ends, id))
+        return grammar->ops->may_end(grammar) ? GRAMMAR_ALLOWS : GRAMMAR_FORBIDS;
+    struct token_decoder decoder = generation->decoder;
+    struct strbuf text = {0};
+    id_bytes(&decoder, generation->tokenizer, id, &text);
+    enum grammar_verdict verdict =
+        text.length == 0 ? GRAMMAR_FORBIDS
+                         : grammar->ops->judge(grammar, strbuf_text(&text), text.length);
+    strbuf_free(&text);
+    return verdict;
+}
+
+/* Bans every id that the grammar forbids. */
+static void ban_forbidden(struct generation *generation)
+{
+    for (uint32_t id = 0; id < generation->vocab; id++)
+        if (judge_id(generation, (int32_t)id) == GRAMMAR_FORBIDS)
+            token_list_add(&generation->banned, (int32_t)id);
+}
+
 /* The ids that the reply is to begin with, appended to `out`. */
 static int begin_ids(const struct generation *generation, const struct model *model,
                      const struct generation_request *request, struct token_list *out,
@@ -113,6 +159,8 @@ static int force_begin(struct generation *generation, const struct model *model,
                            begin.count, model->context, room - 1);
     if (result == 0) {
         token_list_append(&generation->prompt, begin.ids, begin.count);
+        for (size_t i = 0; i < begin.count; i++)
+            accept_id(generation, begin.ids[i]);
         if (begin.count > room)
             generation->reply_limit = begin.count;
         if (generation->probe == 0) {
@@ -154,6 +202,9 @@ int generation_create(struct generation **out, const struct model *model,
     generation->tokenizer = model->tokenizer;
     generation->vocab = model->shape.vocab;
     generation->draft_mode = generation->probe > 0 ? DRAFT_OFF : request->draft;
+    if (request->grammar != NULL)
+        generation->grammar = request->grammar->ops->copy(request->grammar);
+    generation->decoder.strip_leading_space = generation->afresh;
     generation->sampler = sampler_create(&request->sampling, model->shape.vocab);
     generation->reply =
         reply_create(model->tokenizer, request->stops, request->stop_count, generation->afresh);
@@ -175,6 +226,8 @@ void generation_free(struct generation *generation)
     sampler_free(generation->sampler);
     reply_free(generation->reply);
     draft_free(generation->draft);
+    if (generation->grammar != NULL)
+        generation->grammar->ops->free(generation->grammar);
     free(generation->documents.items);
     token_list_free(&generation->prompt);
     token_list_free(&generation->banned);
@@ -328,16 +381,17 @@ uint32_t generation_candidates(const struct generation *generation, uint32_t row
 {
     size_t count;
     const int32_t *history = sequence_tokens(generation->sequence, &count);
-    uint32_t needed = generation->probe > 0 ? 0
-                                            : sampler_candidates(generation->sampler, history,
-                                                                 count - generation->drafted,
-                                                                 generation->banned.count);
+    bool whole = generation->probe > 0 || generation->grammar != NULL;
+    uint32_t needed =
+        whole ? 0
+              : sampler_candidates(generation->sampler, history, count - generation->drafted,
+                                   generation->banned.count);
     /* Each row's window of history has at most one id more than the window before it. */
     return needed == 0 || needed + rows - 1 > BACKEND_CANDIDATES_MAX ? 0 : needed + rows - 1;
 }
 
-static int32_t choose(struct generation *generation, const struct step_result *step, uint32_t row,
-                      const int32_t *history, size_t count)
+static int32_t choose_any(struct generation *generation, const struct step_result *step,
+                          uint32_t row, const int32_t *history, size_t count)
 {
     const struct token_list *banned = &generation->banned;
     if (step->logits != NULL)
@@ -345,6 +399,39 @@ static int32_t choose(struct generation *generation, const struct step_result *s
                               history, count, banned->ids, banned->count);
     return sampler_choose_best(generation->sampler, step->best + (size_t)row * step->limit,
                                step->counts[row], history, count, banned->ids, banned->count);
+}
+
+#define GRAMMAR_TRIES 8 /* choices that may be forbidden before every id is judged */
+
+/* As choose_any, among the ids that the grammar allows; -1 when the reply is over. */
+static int32_t choose_allowed(struct generation *generation, const struct step_result *step,
+                              uint32_t row, const int32_t *history, size_t count)
+{
+    struct token_list *banned = &generation->banned;
+    size_t kept = banned->count;
+    int32_t id = choose_any(generation, step, row, history, count);
+    enum grammar_verdict verdict = GRAMMAR_ALLOWS;
+    for (int tries = 0; id >= 0; tries++) {
+        verdict = judge_id(generation, id);
+        if (verdict != GRAMMAR_FORBIDS)
+            break;
+        token_list_add(banned, id);
+        if (tries == GRAMMAR_TRIES)
+            ban_forbidden(generation);
+        id = choose_any(generation, step, row, history, count);
+    }
+    bool over = verdict == GRAMMAR_ENDS || (id < 0 && banned->count > kept);
+    banned->count = kept;
+    if (over)
+        generation_finish(generation, STOP_STRING);
+    return over ? -1 : id;
+}
+
+static int32_t choose(struct generation *generation, const struct step_result *step, uint32_t row,
+                      const int32_t *history, size_t count)
+{
+    return generation->grammar != NULL ? choose_allowed(generation, step, row, history, count)
+                                       : choose_any(generation, step, row, history, count);
 }
 
 /* The reply's next token, or its end. */
@@ -360,6 +447,7 @@ static void take_token(struct generation *generation, int32_t id)
         generation_finish(generation, STOP_EOS);
         return;
     }
+    accept_id(generation, id);
     generation->usage.reply++;
     generation->usage.reserve--;
     if (generation->draft != NULL)
@@ -383,7 +471,8 @@ static uint32_t take_tokens(struct generation *generation, const struct step_res
     uint32_t sampled = 0;
     do {
         *last = choose(generation, step, sampled, tokens, first + sampled);
-        take_token(generation, *last);
+        if (generation->state != GENERATION_OVER)
+            take_token(generation, *last);
         sampled++;
     } while (generation->state != GENERATION_OVER && sampled < step->rows &&
              tokens[first + sampled - 1] == *last);

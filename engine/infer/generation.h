@@ -54,9 +54,11 @@ struct generation {
     double plain_cost, cost;          /* of its tokens decoded plainly, and of its steps */
     struct sampler *sampler;
     struct reply *reply;
-    struct token_list banned; /* never sampled */
-    struct token_list ends;   /* sampled, they end the reply: EOS and special stops */
-    struct usage usage;       /* kv and evaluated figures are filled in when it is sent */
+    struct grammar *grammar;      /* NULL: the reply may be any text */
+    struct token_decoder decoder; /* of what the grammar has been given */
+    struct token_list banned;     /* never sampled */
+    struct token_list ends;       /* sampled, they end the reply: EOS and special stops */
+    struct usage usage;           /* kv and evaluated figures are filled in when it is sent */
     enum stop_reason reason;
     struct error error; /* code other than ERROR_NONE: failed */
     double began;       /* seconds: when its prefill, then its decoding, began */

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "engine/base/error.h"
+#include "engine/base/grammar.h"
 #include "engine/chat/segment.h"
 #include "engine/infer/event.h"
 #include "engine/infer/sampler.h"
@@ -37,6 +38,9 @@ struct generation_request {
     /* The same as exact ids, in place of `begin`; borrowed during start(). No special ones. */
     const int32_t *begin_tokens;
     size_t begin_count; /* 0: none */
+    /* What the reply's text may be, its forced beginning included; NULL: any. Borrowed during
+     * start(). */
+    const struct grammar *grammar;
     /* 1 .. PROBE_MAX: no reply. What would follow the prompt (and its forced beginning) is
      * evaluated, EVENT_CHOICES brings that many of the likeliest next tokens, and DONE follows
      * (STOP_LENGTH). Evaluates one token when the rest is cached. */

@@ -25,11 +25,12 @@ static void stops_are_the_known_names(void **state)
     struct scene *scene = cast();
     size_t count;
     char **stops = scene_stops(scene, false, &count);
-    assert_int_equal(count, 3);
+    assert_int_equal(count, 4);
     assert_string_equal(stops[0], "USER:");
-    assert_string_equal(stops[1], "\nJon:");
-    assert_string_equal(stops[2], "\nUSER/Jon:");
-    assert_null(stops[3]);
+    assert_string_equal(stops[1], "\nUSER:");
+    assert_string_equal(stops[2], "\nJon:");
+    assert_string_equal(stops[3], "\nUSER/Jon:");
+    assert_null(stops[4]);
     scene_stops_free(stops);
     stops = scene_stops(scene, true, &count);
     assert_int_equal(count, 4);

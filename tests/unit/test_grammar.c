@@ -1,0 +1,426 @@
+/*
+ * Tests of grammars: what a scene's grammar allows, judged by the rules that `airo eval scene`
+ * counts; and that sampling under a grammar is the model's choice among what is allowed.
+ */
+#include "tests/unit/worker_harness.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/alloc.h"
+#include "engine/chat/scene_grammar.h"
+#include "engine/chat/scene_speech.h"
+#include "engine/chat/scene_text.h"
+#include "engine/eval/scene_rules.h"
+
+#define FORBIDS GRAMMAR_FORBIDS
+#define ALLOWS  GRAMMAR_ALLOWS
+#define ENDS    GRAMMAR_ENDS
+
+static uint32_t next_random(uint32_t *state)
+{
+    *state = *state * 1664525u + 1013904223u;
+    return *state >> 8;
+}
+
+static struct scene *cast(void)
+{
+    struct scene *scene = scene_create();
+    assert_int_equal(scene_add_character(scene, "Jonas", "", "", NULL, NULL), 0);
+    assert_int_equal(scene_add_character(scene, "Captain Mara Voss", "Mara", "", NULL, NULL), 0);
+    assert_int_equal(scene_add_character(scene, "Élodie", "", "", NULL, NULL), 0);
+    assert_int_equal(scene_set_user(scene, "Jon", NULL), 0);
+    return scene;
+}
+
+static enum grammar_verdict verdict(const struct grammar *grammar, const char *text)
+{
+    return grammar->ops->judge(grammar, text, strlen(text));
+}
+
+static void accept(struct grammar *grammar, const char *text)
+{
+    grammar->ops->accept(grammar, text, strlen(text));
+}
+
+/* --- the form --------------------------------------------------------------------------------- */
+
+static void texts_are_judged(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *before, *text;
+        enum grammar_verdict verdict;
+    } cases[] = {
+        {"", "Jonas: \"Hello.\" *waves*\nMara: *nods*", ALLOWS},
+        {"", "Captain Mara Voss: \u201CAye.\u201D", ALLOWS},
+        {"", "\u00C9lodie: \u00ABOui.\u00BB *waves* \u201EJa.\u201C", ALLOWS},
+        {"", "*The door opens.* *It rains.*\nJonas: \"Who is it?\"", ALLOWS},
+        {"", "Jonas: \"One.\"\n\nMara: \"Two.\"", ALLOWS},
+        {"", "Jonas: \"He said: *Jon: nothing*, I *think\"", ALLOWS},
+        {"", "Jonass", FORBIDS},
+        {"", "Jon: \"No.\"", FORBIDS}, /* nothing has been said yet: it cannot be over */
+        {"", "jonas", FORBIDS},
+        {"", " Jonas", FORBIDS},
+        {"", "\n", FORBIDS},
+        {"", "The door", FORBIDS},
+        {"", "Jonas:Hello", FORBIDS},
+        {"", "Jonas:\"", FORBIDS},
+        {"", "Jonas: Hello", FORBIDS},
+        {"", "Jonas: \n", FORBIDS},
+        {"", "Jonas: \"\"", FORBIDS},
+        {"", "Jonas: **", FORBIDS},
+        {"", "Jonas: \"Hello.\n", FORBIDS},
+        {"", "Jonas: \"Hello.\" he said", FORBIDS},
+        {"", "Jonas: \"Hello.\"  \"", FORBIDS},
+        {"", "Jonas: \"Hello.\"\"", FORBIDS},
+        {"", "Jonas: *waves\n", FORBIDS},
+        {"", "*It rains.* \"Who is it?\"", FORBIDS},
+        {"Jonas: \"One.\"\n", "\n\n", FORBIDS},
+        {"Jonas: \"One.\"\n", "Jon", ALLOWS}, /* Jonas, so far */
+        {"Jonas: \"One.\"\n", "Jon:", ENDS},
+        {"Jonas: \"One.\"\nJon", ":", FORBIDS}, /* what has come out is a character's */
+        {"Jonas: \"One.\"\n", "USER", ENDS},
+        {"Jonas: \"One.\"", "\nUS", ENDS},
+        {"Jonas: \"One.\"", "\nASSISTANT: \"", ENDS},
+        {"Jonas: \"One.\"\n", "Peter: \"", FORBIDS},
+        {"Jonas: \"One.", "\" *wa", ALLOWS},
+        {"Jonas: \"One. \xC3", "\xA9t\xC3\xA9", ALLOWS},
+        {"Jonas: \xE2\x80", "\x9C", ALLOWS},
+        {"Jonas: \xE2\x80", "\x9D", FORBIDS},
+        {"Hello there", ", whatever: this is.\nMa", ALLOWS}, /* a beginning of another form */
+        {"Hello there\n", "Peter: ", FORBIDS},
+    };
+    struct scene *scene = cast();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct grammar *grammar = scene_grammar_create(scene);
+        accept(grammar, cases[i].before);
+        if (verdict(grammar, cases[i].text) != cases[i].verdict)
+            fail_msg("after \"%s\": \"%s\" is %d", cases[i].before, cases[i].text,
+                     (int)verdict(grammar, cases[i].text));
+        grammar->ops->free(grammar);
+    }
+    scene_free(scene);
+}
+
+static void a_reply_ends_where_its_parts_do(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool may_end;
+    } cases[] = {
+        {"", false},
+        {"Jon", false},
+        {"Jonas:", false},
+        {"Jonas: ", false},
+        {"Jonas: \"Hello.", false},
+        {"Jonas: \"Hello.\"", true},
+        {"Jonas: \"Hello.\" ", true},
+        {"Jonas: \"Hello.\" *waves", false},
+        {"Jonas: \"Hello.\"\n", true},
+        {"Jonas: \"Hello.\"\nMa", false},
+        {"anything", true},
+    };
+    struct scene *scene = cast();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct grammar *grammar = scene_grammar_create(scene);
+        accept(grammar, cases[i].text);
+        assert_int_equal(grammar->ops->may_end(grammar), cases[i].may_end);
+        grammar->ops->free(grammar);
+    }
+    scene_free(scene);
+}
+
+/* The scene's own rules say what is asked for. */
+static void rules_choose_the_grammar(void **state)
+{
+    (void)state;
+    struct scene *scene = cast();
+    scene_own_rules(scene);
+    struct grammar *grammar = scene_grammar_create(scene);
+    assert_int_equal(verdict(grammar, "Jonas: Hello"), FORBIDS);
+    grammar->ops->free(grammar);
+    free(scene->rules[SCENE_USUAL_QUOTES]);
+    scene->rules[SCENE_USUAL_QUOTES] = xstrdup("no quotes");
+    grammar = scene_grammar_create(scene);
+    assert_int_equal(verdict(grammar, "Jonas: Hello, says he.\nMara: "), ALLOWS);
+    assert_int_equal(verdict(grammar, "Jonas: Hello.\nPeter: "), FORBIDS);
+    assert_int_equal(verdict(grammar, "Jonas: Hello.\nUSER: "), ENDS);
+    grammar->ops->free(grammar);
+    free(scene->rules[SCENE_USUAL_NAMES]);
+    scene->rules[SCENE_USUAL_NAMES] = xstrdup("as in a novel");
+    assert_null(scene_grammar_create(scene));
+    scene_free(scene);
+}
+
+/* --- against the judge of the evaluation ------------------------------------------------------ */
+
+/* One random reply, of pieces that mean something to the grammar and random bytes between. */
+static void random_reply(const struct grammar *form, uint32_t *random, struct strbuf *reply)
+{
+    static const char *const pieces[] = {
+        "Jonas",  ":",      " ", "\"", "*",  "\n",     "Mara",   "Captain Mara Voss", "Jon",
+        "USER",   "\u201C", "a", "B",  "\"", "\u201D", "\u00AB", "\u00BB",            "\u201E",
+        "Note:",  "**",     "(", ")",  ".",  "Peter",  "\xC3",   "\x89lodie",         "s",
+    };
+    struct grammar *grammar = form->ops->copy(form);
+    size_t limit = 20 + next_random(random) % 600;
+    for (size_t tries = 0; tries < 100000; tries++) {
+        if (reply->length > limit && form->ops->may_end(grammar))
+            break;
+        const char *piece = pieces[next_random(random) % (sizeof pieces / sizeof pieces[0])];
+        if (verdict(grammar, piece) == ALLOWS) {
+            accept(grammar, piece);
+            strbuf_puts(reply, piece);
+        }
+    }
+    if (!grammar->ops->may_end(grammar))
+        fail_msg("stuck: %s", strbuf_text(reply));
+    grammar->ops->free(grammar);
+}
+
+static void what_is_allowed_keeps_the_rules(void **state)
+{
+    (void)state;
+    struct scene *scene = cast();
+    struct grammar *grammar = scene_grammar_create(scene);
+    uint32_t random = 5;
+    size_t lines = 0;
+    for (int i = 0; i < 4000; i++) {
+        struct strbuf reply = {0};
+        random_reply(grammar, &random, &reply);
+        unsigned broken = scene_rules_broken(scene, strbuf_text(&reply), reply.length);
+        if (broken != 0)
+            fail_msg("broken %x: %s", broken, strbuf_text(&reply));
+        for (size_t at = 0; at < reply.length; at++)
+            lines += reply.data[at] == '\n';
+        strbuf_free(&reply);
+    }
+    assert_true(lines > 4000);
+    grammar->ops->free(grammar);
+    scene_free(scene);
+}
+
+/* --- sampling --------------------------------------------------------------------------------- */
+
+/* A grammar of one letter: tokens that hold it are forbidden, or the only ones. */
+struct letter {
+    struct grammar grammar;
+    char letter;
+    bool only;
+};
+
+static enum grammar_verdict letter_judge(const struct grammar *base, const char *text,
+                                         size_t length)
+{
+    const struct letter *letter = (const struct letter *)base;
+    return (memchr(text, letter->letter, length) != NULL) == letter->only ? ALLOWS : FORBIDS;
+}
+
+static bool letter_may_end(const struct grammar *base)
+{
+    (void)base;
+    return false;
+}
+
+static void letter_accept(struct grammar *base, const char *text, size_t length)
+{
+    assert_int_equal(letter_judge(base, text, length), ALLOWS);
+}
+
+static struct grammar *letter_copy(const struct grammar *base)
+{
+    struct letter *copy = xcalloc(1, sizeof *copy);
+    *copy = *(const struct letter *)base;
+    return &copy->grammar;
+}
+
+static void letter_free(struct grammar *base)
+{
+    free(base);
+}
+
+static const struct grammar_ops letter_ops = {letter_judge, letter_may_end, letter_accept,
+                                              letter_copy, letter_free};
+
+static bool letter_allows(const struct letter *letter, const struct session *session, int32_t id)
+{
+    struct token_decoder decoder = {0};
+    struct strbuf text = {0};
+    if (tokenizer_is_special(session->model->tokenizer, id))
+        return false;
+    token_decoder_push(&decoder, session->model->tokenizer, id, &text);
+    strbuf_add(&text, decoder.pending, decoder.pending_length);
+    bool allows =
+        text.length > 0 && letter_judge(&letter->grammar, strbuf_text(&text), text.length) == ALLOWS;
+    strbuf_free(&text);
+    return allows;
+}
+
+/* Every token of a greedy reply is the best of those that are allowed. */
+static void assert_best_of_allowed(const struct letter *letter, const struct session *session,
+                                   const struct token_list *prompt, const struct result *result)
+{
+    uint32_t vocab = session->model->shape.vocab;
+    struct token_list tokens = {0};
+    float *logits = xcalloc(vocab, sizeof *logits);
+    token_list_append(&tokens, prompt->ids, prompt->count);
+    assert_true(result->tokens.count > 10);
+    for (size_t i = 0; i < result->tokens.count; i++) {
+        toy_logits(session->model, tokens.ids, (uint32_t)tokens.count, logits);
+        int32_t best = -1;
+        for (int32_t id = 0; id < (int32_t)vocab; id++)
+            if (letter_allows(letter, session, id) && (best < 0 || logits[id] > logits[best]))
+                best = id;
+        assert_int_equal(result->tokens.ids[i], best);
+        token_list_add(&tokens, best);
+    }
+    token_list_free(&tokens);
+    free(logits);
+}
+
+static void greedy_is_the_best_of_what_is_allowed(void **state)
+{
+    (void)state;
+    static const struct {
+        char letter;
+        bool only;
+    } cases[] = {{'e', false}, {'e', true}, {'Q', true}}; /* few, many, nearly all are put aside */
+    for (size_t i = 0; i < 3; i++) {
+        struct session session = toy_session((struct toy_options){.head_best = i == 1});
+        struct letter letter = {{&letter_ops}, cases[i].letter, cases[i].only};
+        struct generation_request request = greedy(20);
+        struct token_list prompt = {0};
+        add_ids(&request, 30, 3);
+        segment_tokenize(&request.segments, session.model->tokenizer, &prompt, NULL);
+        request.grammar = &letter.grammar;
+        struct result *result = start(&session, &request);
+        finish(&session, result);
+        assert_false(result->failed);
+        assert_best_of_allowed(&letter, &session, &prompt, result);
+        token_list_free(&prompt);
+        session_close(&session);
+    }
+}
+
+/* A chance of 1 in 4, say, is 1 in 2 where half of the rest is forbidden: counts of the first token
+ * of many replies against the model's own shares. */
+static void shares_are_those_of_what_is_allowed(void **state)
+{
+    (void)state;
+    enum { REPLIES = 3000, FIRST = 300, FEW = 6 };
+    struct session session =
+        toy_session((struct toy_options){.logit_first = FIRST, .logit_few = FEW, .layers = 1});
+    struct letter letter = {{&letter_ops}, 'e', false};
+    struct token_list prompt = {0};
+    uint32_t vocab = session.model->shape.vocab, counts[FEW] = {0};
+    float *logits = xcalloc(vocab, sizeof *logits);
+    for (uint64_t i = 0; i < REPLIES; i++) {
+        struct generation_request request = greedy(1);
+        add_ids(&request, 10, 4);
+        prompt.count = 0;
+        segment_tokenize(&request.segments, session.model->tokenizer, &prompt, NULL);
+        request.sampling.temperature = 1;
+        request.sampling.seed = i + 1;
+        request.grammar = &letter.grammar;
+        struct result *result = start(&session, &request);
+        finish(&session, result);
+        int32_t id = result->tokens.ids[0];
+        if (id >= FIRST && id < FIRST + FEW)
+            counts[id - FIRST]++;
+        forget_results(&session);
+    }
+    toy_logits(session.model, prompt.ids, (uint32_t)prompt.count, logits);
+    double sum = 0;
+    size_t forbidden = 0;
+    for (int32_t id = 0; id < (int32_t)vocab; id++)
+        sum += letter_allows(&letter, &session, id) ? exp((double)logits[id]) : 0;
+    for (int32_t i = 0; i < FEW; i++) {
+        bool allowed = letter_allows(&letter, &session, FIRST + i);
+        double share = allowed ? exp((double)logits[FIRST + i]) / sum : 0;
+        double spread = sqrt(share * (1 - share) / REPLIES);
+        forbidden += !allowed;
+        assert_true(fabs(counts[i] / (double)REPLIES - share) <= 5 * spread);
+    }
+    assert_true(forbidden > 0 && forbidden < FEW);
+    free(logits);
+    token_list_free(&prompt);
+    session_close(&session);
+}
+
+/* A reply of Vaquita to half a scene, at a temperature at which it talks nonsense. */
+static void nonsense(struct session *session, const struct grammar *grammar, char **stops,
+                     uint64_t seed, int draft, struct strbuf *out)
+{
+    struct generation_request request = greedy(150);
+    add_text(&request, "Let us talk about the fog. ASSISTANT:");
+    request.sampling.temperature = 1.6f;
+    request.sampling.seed = seed;
+    request.grammar = grammar;
+    request.draft = draft;
+    request.stops = (const char *const *)stops;
+    for (; stops[request.stop_count] != NULL;)
+        request.stop_count++;
+    struct result *result = start(session, &request);
+    finish(session, result);
+    assert_false(result->failed);
+    strbuf_add(out, strbuf_text(&result->text), result->text.length);
+    if (result->reason == STOP_LENGTH) { /* the last line may be cut */
+        char *last = memrchr(out->data, '\n', out->length);
+        size_t kept = last != NULL ? (size_t)(last - out->data) : 0;
+        strbuf_remove(out, kept, out->length - kept);
+    } else if (result->reason == STOP_STRING)
+        assert_true(out->data[out->length - 1] != '\n');
+    forget_results(session);
+}
+
+/* Drafted or not, the same reply, and one that keeps the rules. */
+static void nonsense_keeps_the_form(void **state)
+{
+    (void)state;
+    struct model_options options = {.context = 512};
+    struct model *model;
+    if (model_open(&model, VAQUITA, &options, NULL) != 0)
+        skip();
+    struct session session = session_of(model);
+    struct scene *scene = cast();
+    struct grammar *grammar = scene_grammar_create(scene);
+    char **stops = scene_stops(scene, false, &(size_t){0});
+    size_t said = 0, broken = 0;
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+        struct strbuf plain = {0}, drafted = {0}, free_form = {0};
+        nonsense(&session, grammar, stops, seed, DRAFT_OFF, &plain);
+        nonsense(&session, grammar, stops, seed, 5, &drafted);
+        nonsense(&session, NULL, stops, seed, DRAFT_OFF, &free_form);
+        assert_string_equal(strbuf_text(&plain), strbuf_text(&drafted));
+        said += plain.length;
+        if (plain.length > 0 && scene_rules_broken(scene, plain.data, plain.length) != 0)
+            fail_msg("%s", plain.data);
+        broken += scene_rules_broken(scene, strbuf_text(&free_form), free_form.length) != 0;
+        strbuf_free(&plain);
+        strbuf_free(&drafted);
+        strbuf_free(&free_form);
+    }
+    assert_true(said > 300);
+    assert_true(broken > 4);
+    scene_stops_free(stops);
+    grammar->ops->free(grammar);
+    scene_free(scene);
+    session_close(&session);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(texts_are_judged),
+        cmocka_unit_test(a_reply_ends_where_its_parts_do),
+        cmocka_unit_test(rules_choose_the_grammar),
+        cmocka_unit_test(what_is_allowed_keeps_the_rules),
+        cmocka_unit_test(greedy_is_the_best_of_what_is_allowed),
+        cmocka_unit_test(shares_are_those_of_what_is_allowed),
+        cmocka_unit_test(nonsense_keeps_the_form),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
