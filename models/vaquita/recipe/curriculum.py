@@ -17,6 +17,7 @@ BOS, EOS = 1, 2
 SAMPLED = .10                # of what is not an answer, so many tokens are predicted; they weigh more for it
 SPAN = 16384
 FOUND = 4.0                  # the weight of an answer's first two tokens, in which it shows whether it was found, and of its end
+METADATA = 11.0              # until so many million tokens a sentence may look at any of its block's metadata
 FORK = 2.0                   # and of the tokens that the two before leave open: of several sentences, or sources, alike so far, which
 
 # up to so many million tokens: the shares of copying exercises, of finding exercises and of talk, and the most facts a conversation has
@@ -37,7 +38,7 @@ LENGTHS = [
 
 def guidance(seen):
     """The weight of the loss of attention: whole until finding works, then less and less."""
-    return .3 * min(1, max(.3, (24 - seen) / 8))
+    return .3 * min(1, max(.6, (24 - seen) / 8))
 
 
 def draw(rng, shares):
@@ -78,9 +79,9 @@ class Followers:
         return {j for j in range(2, len(ids)) if len(self.of.get((ids[j - 2], ids[j - 1]), ())) > 1}
 
 
-def encode(sp, pieces, spelling=None):
+def encode(sp, pieces, spelling=None, early=False):
     """-> ids, loss weights, marks (guides.py; empty without a spelling)"""
-    ids, weights, marks, places, met, followers = [BOS], [0.0], guides.Marks(), {}, set(), Followers()
+    ids, weights, marks, places, met, followers = [BOS], [0.0], guides.Marks(early), {}, set(), Followers()
     for n, p in enumerate(pieces):
         if p is None:
             ids.append(EOS)
@@ -144,7 +145,7 @@ def batch(sp, rng, seen, budget, step, spelling):
     for _ in range(max(1, budget // length)):
         x, w, found = [], [], {k: [] for k in guides.KINDS}
         while len(x) < length + 1:
-            i, v, m = encode(sp, corpus.sample(rng, length, *kinds), spelling)
+            i, v, m = encode(sp, corpus.sample(rng, length, *kinds), spelling, seen < METADATA)
             for k in found:
                 found[k] += [(a + len(x), b + len(x), c + len(x)) for a, b, c in m[k]]
             x += i

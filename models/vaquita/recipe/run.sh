@@ -4,6 +4,8 @@
 # worker), else one worker for each of two cores; a run that was cut off goes on from its checkpoint.
 #
 #   sh run.sh [SCRATCH] [MILLIONS OF TOKENS]      PYTHON=... and AIRO=... to choose the programs, by absolute path
+#
+# START=.. goes on from the shipped weights (or those of another model directory, by absolute path) instead of from nothing.
 set -e
 unset CDPATH
 scratch=${1:-/tmp/vaquita}
@@ -12,13 +14,16 @@ scratch=$(cd "$scratch" && pwd)
 cd "$(dirname "$0")"
 python=${PYTHON:-python3}
 airo=${AIRO:-../../../build/airo}
-if [ ! -e "$scratch/tokenizer.model" ]; then
+if [ -n "$START" ]; then
+    cp "$START/tokenizer.model" "$scratch"
+elif [ ! -e "$scratch/tokenizer.model" ]; then
     $python tokenizer.py --seed 1 --out "$scratch/tokenizer.tmp"
     mv "$scratch/tokenizer.tmp" "$scratch/tokenizer.model"
 fi
 rm -f "$scratch/failed"
 {
     $python train.py --seed 1 --tokenizer "$scratch/tokenizer.model" --out "$scratch/checkpoint.pt" ${2:+--tokens "$2"} \
+        ${START:+--start "$START"} \
         || : > "$scratch/failed"
 } | tee -a "$scratch/train.log"
 [ ! -e "$scratch/failed" ]

@@ -8,6 +8,9 @@ worker steps its share of the weights. On a GPU one worker does it all, in large
 them, so that each part of it has about as many steps as on a CPU. Matrices are stepped with Muon, embeddings and
 norms with Adam; an average of the weights (EMA) is what gets exported. The rows of a step follow from the seed, the step
 and the worker alone, so a resumed run goes on as if it had not stopped. SIGTERM saves and ends.
+
+--start takes the weights of a model, such as the shipped one, in place of random ones, and begins in the last part of the
+curriculum.
 """
 import argparse
 import os
@@ -22,8 +25,10 @@ import torch.nn.functional as F
 
 import curriculum
 import guides
+from load import load
 from model import Config, Llama
 
+START = 38.0                 # where in the curriculum a run begins that has weights, in millions of tokens
 STATE = ("weights", "first", "second", "average")  # flat: weights, momentum, Adam's second moment, EMA
 
 
@@ -41,13 +46,13 @@ def orthogonal(g):
 
 def shown(a, seen):
     """How far the curriculum is, in millions of tokens of steps of at most 4,096."""
-    return seen / 1e6 * min(1, 4096 / a.batch)
+    return a.first + seen / 1e6 * min(1, 4096 / a.batch)
 
 
 def learning_rate(a, seen):
     """Warm-up, level, then down to 2% over the last share of the run."""
     done = seen / a.tokens
-    warm = min(1, (shown(a, seen) + 1e-6) / .6)
+    warm = min(1, (shown(a, seen) - a.first + 1e-6) / .6)
     return a.lr * warm * min(1, max(.02, (1 - done) / a.decay))
 
 
@@ -163,7 +168,8 @@ def look(model, state, sp, a, dev):
 
 def save(a, model, state, step, seen, spent):
     kept = {k: v.cpu() for k, v in state.items()}
-    torch.save({**kept, "step": step, "seen": seen, "spent": spent, "config": vars(model.cfg), "seed": a.seed, "batch": a.batch}, a.out + ".tmp")
+    torch.save({**kept, "step": step, "seen": seen, "spent": spent, "config": vars(model.cfg), "seed": a.seed, "batch": a.batch,
+                "first": a.first}, a.out + ".tmp")
     os.replace(a.out + ".tmp", a.out)
 
 
@@ -269,6 +275,7 @@ def main():
     ap.add_argument("--seed", type=int, default=1)
     ap.add_argument("--tokenizer", default="tokenizer.model")
     ap.add_argument("--out", default="checkpoint.pt")
+    ap.add_argument("--start", metavar="DIRECTORY", help="a model directory to take the weights from, fp16 or GPTQ")
     ap.add_argument("--tokens", type=float, default=0, help="tokens to train on, in millions (0: 40, on a GPU 800)")
     ap.add_argument("--decay", type=float, default=.3, help="the share of the run over which the learning rate falls")
     ap.add_argument("--batch", type=int, default=0, help="tokens a step, all workers together (0: 3072, on a GPU 32768)")
@@ -286,7 +293,8 @@ def main():
     a.workers = a.workers or 2 if on_cpu else 1
     torch.manual_seed(a.seed)
     sp = spm.SentencePieceProcessor(model_file=a.tokenizer)
-    model = Llama(Config(vocab_size=sp.get_piece_size()))
+    a.first = START if a.start else 0
+    model = load(a.start)[0] if a.start else Llama(Config(vocab_size=sp.get_piece_size()))
     flat = torch.cat([p.detach().flatten() for p in model.parameters()])
     state = {"weights": flat, "first": torch.zeros_like(flat), "second": torch.zeros_like(flat), "average": flat.clone()}
     shared = torch.zeros(3 + 2 * a.workers, dtype=torch.float64)
@@ -297,6 +305,7 @@ def main():
             raise SystemExit(f"{a.out}: made with --batch {s['batch']}; the curriculum goes by it, so give it again")
         for k in STATE:
             state[k].copy_(s[k])
+        a.first = s.get("first", 0)
         shared[0], shared[1], shared[2] = s["step"], s["seen"], s["spent"]
         print(f"resumed at step {s['step']}, {s['seen'] / 1e6:.2f}M tokens", flush=True)
     grads = torch.zeros(a.workers, flat.numel())
