@@ -14,6 +14,7 @@
 #include "engine/base/alloc.h"
 #include "engine/base/file.h"
 #include "engine/base/json.h"
+#include "engine/chat/source_grammar.h"
 #include "engine/chat/support.h"
 #include "tui/command.h"
 #include "tui/command_ask.h"
@@ -202,8 +203,13 @@ static int run_case(struct runner *runner, const struct test_case *test, struct 
     int result =
         ask_prompt(&request.segments, runner->template, generator->ops->tokenizer(generator),
                    runner->settings, test->question, &test->documents, NULL, error);
+    struct grammar *grammar = NULL;
+    if (result == 0 && runner->settings->grammar)
+        grammar = source_grammar_create(&request.segments);
+    request.grammar = grammar;
     if (result == 0)
         result = model_session_reply(&runner->session, &request, collect, &reply, &end, error);
+    grammar_free(grammar);
     if (result == 0 && runner->session.interrupted)
         result = error_set(error, ERROR_CANCELLED, "stopped");
     if (result == 0)

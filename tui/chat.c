@@ -10,6 +10,7 @@
 #include "engine/chat/scene_grammar.h"
 #include "engine/chat/scene_json.h"
 #include "engine/chat/scene_text.h"
+#include "engine/chat/source_grammar.h"
 #include "tui/chat_keep.h"
 
 #define TITLE_COLUMNS 48
@@ -192,6 +193,13 @@ static char *forced_beginning(const struct chat *chat)
                : NULL;
 }
 
+/* What a reply's form is held to: the scene's, or that of sources; NULL: any. */
+static struct grammar *grammar_of(const struct chat *chat, const struct generation_request *request)
+{
+    return chat->scene != NULL ? scene_grammar_create(chat->scene)
+                               : source_grammar_create(&request->segments);
+}
+
 /* The template's stops and, in a scene, its grammar and the names that nobody else may speak under.
  */
 static int start_with_stops(struct chat *chat, struct generation_request *request,
@@ -210,13 +218,11 @@ static int start_with_stops(struct chat *chat, struct generation_request *reques
         stops[count + i] = scene[i];
     request->stops = stops;
     request->stop_count = count + scene_count;
-    struct grammar *grammar = !for_user && chat->scene != NULL && chat->settings->scene_grammar
-                                  ? scene_grammar_create(chat->scene)
-                                  : NULL;
+    struct grammar *grammar =
+        chat->settings->grammar && !for_user ? grammar_of(chat, request) : NULL;
     request->grammar = grammar;
     int result = chat->generator->ops->start(chat->generator, request, &chat->generation, error);
-    if (grammar != NULL)
-        grammar->ops->free(grammar);
+    grammar_free(grammar);
     free(stops);
     if (scene != NULL)
         scene_stops_free(scene);

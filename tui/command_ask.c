@@ -9,6 +9,7 @@
 
 #include "engine/base/alloc.h"
 #include "engine/chat/document_path.h"
+#include "engine/chat/source_grammar.h"
 #include "tui/answer.h"
 #include "tui/arguments.h"
 #include "tui/ask_fit.h"
@@ -296,6 +297,18 @@ static void print_segments(const struct segment_list *segments)
     strbuf_free(&text);
 }
 
+static int held_reply(struct ask *ask, struct model_session *session,
+                      struct generation_request *request, struct reply_end *end,
+                      struct error *error)
+{
+    struct grammar *grammar =
+        ask->settings->grammar ? source_grammar_create(&request->segments) : NULL;
+    request->grammar = grammar;
+    int result = model_session_reply(session, request, take_event, ask, end, error);
+    grammar_free(grammar);
+    return result;
+}
+
 /* The session is open. */
 static int run_reply(struct ask *ask, struct model_session *session)
 {
@@ -313,7 +326,7 @@ static int run_reply(struct ask *ask, struct model_session *session)
     if (result == 0 && ask->show_prompt)
         print_segments(&request.segments);
     else if (result == 0)
-        result = model_session_reply(session, &request, take_event, ask, &end, &error);
+        result = held_reply(ask, session, &request, &end, &error);
     segment_list_free(&request.segments);
     if (ask->reply.length > 0)
         finish_reply(ask);

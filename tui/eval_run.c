@@ -2,6 +2,7 @@
 
 #include <poll.h>
 
+#include "engine/chat/source_grammar.h"
 #include "tui/command.h"
 #include "tui/command_ask.h"
 #include "tui/options.h"
@@ -137,8 +138,12 @@ int eval_run_case(struct eval_run *run, const struct eval_case *test, uint64_t w
     struct segment_list segments = {0};
     int result = ask_prompt(&segments, run->template, generator->ops->tokenizer(generator),
                             settings, test->question, test->documents, NULL, error);
+    struct grammar *grammar = NULL;
+    if (result == 0 && settings->grammar)
+        grammar = source_grammar_create(&segments);
     if (result == 0)
-        result = eval_run_reply(run, &segments, &sampling, NULL, work, reply, error);
+        result = eval_run_reply(run, &segments, &sampling, grammar, work, reply, error);
+    grammar_free(grammar);
     segment_list_free(&segments);
     return result;
 }

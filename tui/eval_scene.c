@@ -73,8 +73,7 @@ static void talk_open(struct talk *talk, struct scene *scene, uint64_t seed, siz
 
 static void talk_close(struct talk *talk)
 {
-    if (talk->grammar != NULL)
-        talk->grammar->ops->free(talk->grammar);
+    grammar_free(talk->grammar);
     conversation_free(talk->conversation);
     scene_free(talk->scene);
 }
@@ -164,7 +163,7 @@ static int ask_talk(struct scenes *scenes, size_t number, struct error *error)
     if (scene == NULL)
         return -1;
     talk_open(&talk, scene, seed, number);
-    if (scenes->run.options->settings->scene_grammar)
+    if (scenes->run.options->settings->grammar)
         talk.grammar = scene_grammar_create(scene);
     for (size_t turn = 0; turn < TURNS && scenes->asked < scenes->replies && result == 0; turn++)
         result = ask_turn(scenes, &talk, turn, error);
@@ -185,8 +184,7 @@ static void print_text(const struct scenes *scenes)
     command_print(model, strlen(model));
     printf(": scenes, seed %llu, %zu replies, %s\n\n",
            (unsigned long long)scenes->run.options->seed, scenes->asked,
-           scenes->run.options->settings->scene_grammar ? "held to their form"
-                                                        : "without the grammar");
+           scenes->run.options->settings->grammar ? "held to their form" : "without the grammar");
     size_t files = scenes->asked - scenes->generated;
     print_share("  all rules kept", scenes->kept, scenes->asked);
     print_share("    in scenes of files", scenes->kept - scenes->generated_kept, files);
@@ -210,7 +208,7 @@ static void print_json(const struct scenes *scenes, bool complete)
     json_line_print(json_pack(
         "{s:s, s:s, s:I, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:o}", "eval", "scene", "model",
         eval_run_model(&scenes->run), "seed", (json_int_t)scenes->run.options->seed, "complete",
-        complete, "grammar", scenes->run.options->settings->scene_grammar, "replies",
+        complete, "grammar", scenes->run.options->settings->grammar, "replies",
         (json_int_t)scenes->asked, "kept", (json_int_t)scenes->kept, "generated",
         (json_int_t)scenes->generated, "generated_kept", (json_int_t)scenes->generated_kept, "cut",
         (json_int_t)scenes->cut, "rules_kept", rules));

@@ -194,11 +194,10 @@ const struct option options_table[] = {
      AT(check_answers), "yes",
      "look for an answer in its documents and say when it stands in another one than the source "
      "names, or in none; airo ask says it on stderr, with --json in an event, never on stdout"},
-    {"scene-grammar", 0, NULL, "reply:scene_grammar", OPTION_FLAG, NULL, NO_RANGE, NULL,
-     AT(scene_grammar), "yes",
-     "hold the replies of a scene to its form while they are written: only its characters speak, "
-     "never the user, what is said stands in quotes, what is done between asterisks (as far as "
-     "the scene has these rules)"},
+    {"grammar", 0, NULL, "reply:grammar", OPTION_FLAG, NULL, NO_RANGE, NULL, AT(grammar), "yes",
+     "hold replies to their form while they are written: a source is the metadata of one of the "
+     "documents, word for word; in a scene only its characters speak, never the user, what is said "
+     "stands in quotes, what is done between asterisks (as far as the scene has these rules)"},
     {"plain-format", 0, NULL, "reply:plain_format", OPTION_FLAG, NULL, NO_RANGE, NULL,
      AT(plain_format), "no", "end ordinary instructions with PLAINFORMAT: code without comment"},
 

@@ -31,7 +31,7 @@ struct settings {
     /* reply */
     struct sampling sampling;
     uint32_t max_tokens;
-    bool ask_source, no_making_up, plain_format, check_answers, scene_grammar;
+    bool ask_source, no_making_up, plain_format, check_answers, grammar;
     struct converter_table converters; /* the user's own, from airo.ini */
     /* interface */
     char *theme;  /* "vaquita-dark" */

@@ -35,4 +35,11 @@ struct grammar {
     const struct grammar_ops *ops;
 };
 
+/* NULL is fine. */
+static inline void grammar_free(struct grammar *grammar)
+{
+    if (grammar != NULL)
+        grammar->ops->free(grammar);
+}
+
 #endif

@@ -37,9 +37,9 @@ struct position {
 
 struct scene_grammar {
     struct grammar grammar;
-    char **heads;     /* "Homer:", "Homer Simpson:" */
-    char **foreign;   /* "Jon:", "USER" */
-    bool quotes;      /* what is said stands in quotes */
+    char **heads;   /* "Homer:", "Homer Simpson:" */
+    char **foreign; /* "Jon:", "USER" */
+    bool quotes;    /* what is said stands in quotes */
     struct position at;
 };
 
@@ -215,7 +215,8 @@ static enum grammar_verdict judge(const struct grammar *base, const char *text, 
             line = at.place == PLACE_LINE ? text + i + 1 : line;
             continue;
         }
-        bool ends = line != NULL && at.spoken && is_foreign(grammar, line, length - (size_t)(line - text));
+        bool ends =
+            line != NULL && at.spoken && is_foreign(grammar, line, length - (size_t)(line - text));
         return ends ? GRAMMAR_ENDS : GRAMMAR_FORBIDS;
     }
     return GRAMMAR_ALLOWS;

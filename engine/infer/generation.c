@@ -226,8 +226,7 @@ void generation_free(struct generation *generation)
     sampler_free(generation->sampler);
     reply_free(generation->reply);
     draft_free(generation->draft);
-    if (generation->grammar != NULL)
-        generation->grammar->ops->free(generation->grammar);
+    grammar_free(generation->grammar);
     free(generation->documents.items);
     token_list_free(&generation->prompt);
     token_list_free(&generation->banned);
