@@ -106,9 +106,11 @@ static enum grammar_verdict judge_id(const struct generation *generation, int32_
     struct token_decoder decoder = generation->decoder;
     struct strbuf text = {0};
     id_bytes(&decoder, generation->tokenizer, id, &text);
+    /* The space before the first word may be a token of its own; other empty ones lead nowhere. */
+    bool empty =
+        text.length == 0 && decoder.strip_leading_space == generation->decoder.strip_leading_space;
     enum grammar_verdict verdict =
-        text.length == 0 ? GRAMMAR_FORBIDS
-                         : grammar->ops->judge(grammar, strbuf_text(&text), text.length);
+        empty ? GRAMMAR_FORBIDS : grammar->ops->judge(grammar, strbuf_text(&text), text.length);
     strbuf_free(&text);
     return verdict;
 }
@@ -524,6 +526,8 @@ void generation_finish(struct generation *generation, enum stop_reason reason)
 {
     if (reason != STOP_STRING)
         reply_finish(generation->reply);
+    else
+        reply_cut(generation->reply);
     generation->reason = reason;
     generation->state = GENERATION_OVER;
 }

@@ -23,7 +23,7 @@ struct reply {
     size_t settled;  /* where the text of the last released id ends */
     size_t released; /* the text that has come out */
     size_t decoded;
-    bool stripped; /* the first piece lost its space */
+    bool stripped; /* the first id, still to come out, loses its space */
 };
 
 struct reply *reply_create(const struct tokenizer *tokenizer, const char *const *stops,
@@ -77,6 +77,7 @@ static void settle(struct reply *reply)
         settled = reply->ends[count++];
     if (count == 0)
         return;
+    reply->stripped = false;
     token_list_append(&reply->tokens, reply->held.ids, count);
     reply->held.count -= count;
     memmove(reply->held.ids, reply->held.ids + count, reply->held.count * sizeof(int32_t));
@@ -85,13 +86,13 @@ static void settle(struct reply *reply)
     reply->settled = settled;
 }
 
-/* A stop string cut a token: its kept part gets ids of its own, unless it is only blank. */
-static void settle_cut(struct reply *reply)
+/* A token that is cut in two: its kept part gets ids of its own, unless it is only blank. */
+void reply_cut(struct reply *reply)
 {
     size_t length = reply->released - reply->settled;
     if (strspn(strbuf_text(&reply->held_text), " \n\t") < length)
-        tokenizer_encode(reply->tokenizer, reply->held_text.data, length,
-                         reply->settled == 0 && reply->stripped, &reply->tokens);
+        tokenizer_encode(reply->tokenizer, reply->held_text.data, length, reply->stripped,
+                         &reply->tokens);
     reply->held.count = 0;
     reply->settled = reply->released;
 }
@@ -119,8 +120,6 @@ bool reply_push(struct reply *reply, int32_t id)
     bool found = stop_push(reply->stop, reply->scratch.data, reply->scratch.length, &reply->text);
     reply->released += reply->text.length - before;
     settle(reply);
-    if (found)
-        settle_cut(reply);
     return found;
 }
 

@@ -24,8 +24,10 @@ void reply_free(struct reply *reply);
 
 /* Ids that the reply begins with, whatever the stop strings say. */
 void reply_begin(struct reply *reply, const int32_t *ids, size_t count);
-/* One more id. True when a stop string ended the reply. */
+/* One more id. True when a stop string was found: the reply ends before it (reply_cut). */
 bool reply_push(struct reply *reply, int32_t id);
+/* The reply ends here: what was held back is no part of it. */
+void reply_cut(struct reply *reply);
 /* The reply ends for another reason: releases what was held back. */
 void reply_finish(struct reply *reply);
 

@@ -475,6 +475,106 @@ static void shares_are_those_of_what_is_allowed(void **state)
     session_close(&session);
 }
 
+/* A grammar of one text; the reply is over before more. */
+struct spelling {
+    struct grammar grammar;
+    const char *text;
+};
+
+static enum grammar_verdict spelling_judge(const struct grammar *base, const char *text,
+                                           size_t length)
+{
+    const char *expected = ((const struct spelling *)base)->text;
+    if (expected[0] == '\0')
+        return ENDS;
+    return length <= strlen(expected) && memcmp(expected, text, length) == 0 ? ALLOWS : FORBIDS;
+}
+
+static void spelling_accept(struct grammar *base, const char *text, size_t length)
+{
+    struct spelling *spelling = (struct spelling *)base;
+    assert_int_equal(spelling_judge(base, text, length), ALLOWS);
+    spelling->text += length;
+}
+
+static struct grammar *spelling_copy(const struct grammar *base)
+{
+    struct spelling *copy = xcalloc(1, sizeof *copy);
+    *copy = *(const struct spelling *)base;
+    return &copy->grammar;
+}
+
+static const struct grammar_ops spelling_ops = {spelling_judge, letter_may_end, spelling_accept,
+                                                spelling_copy, letter_free};
+
+#define SPELLINGS 40
+
+/* `text` at random, token by token, SPELLINGS times; each reply has to be `kept` and its ids have
+ * to say so. Returns how many of them began with `first`. */
+static size_t spell(struct session *session, const char *text, const char *stop, const char *kept,
+                    int32_t first)
+{
+    struct spelling spelling = {{&spelling_ops}, text};
+    size_t begun = 0;
+    for (uint64_t seed = 1; seed <= SPELLINGS; seed++) {
+        struct generation_request request = greedy(20);
+        struct strbuf decoded = {0};
+        segment_add_text(&request.segments, SEGMENT_TEMPLATE, PART_HISTORY, -1, true, "USER: Hi",
+                         8);
+        request.sampling = (struct sampling){.temperature = 50, .top_p = 1, .typical_p = 1};
+        request.sampling.repeat_penalty = 1;
+        request.sampling.seed = seed;
+        request.grammar = &spelling.grammar;
+        request.stops = &stop;
+        request.stop_count = 1;
+        struct result *result = start(session, &request);
+        finish(session, result);
+        assert_false(result->failed);
+        assert_int_equal(result->reason, STOP_STRING);
+        assert_string_equal(strbuf_text(&result->text), kept);
+        assert_true(result->tokens.count > 0);
+        struct token_decoder decoder = {.strip_leading_space = true};
+        for (size_t i = 0; i < result->tokens.count; i++)
+            token_decoder_push(&decoder, session->model->tokenizer, result->tokens.ids[i],
+                               &decoded);
+        assert_string_equal(strbuf_text(&decoded), kept);
+        begun += result->tokens.ids[0] == first;
+        strbuf_free(&decoded);
+        forget_results(session);
+    }
+    return begun;
+}
+
+/* A name that no word of the vocabulary begins is spelled after a space of its own, which the
+ * reply's first word loses: the grammar must not stand in its way. */
+static void a_space_may_stand_before_an_unknown_name(void **state)
+{
+    (void)state;
+    struct session session = toy_session((struct toy_options){.layers = 1});
+    const struct tokenizer *tokenizer = session.model->tokenizer;
+    struct token_list usual = {0};
+    tokenizer_encode(tokenizer, "\u674E", 3, true, &usual);
+    assert_string_equal(tokenizer_piece(tokenizer, usual.ids[0]), "\u2581");
+    size_t spaced = spell(&session, "\u674E", "none", "\u674E", usual.ids[0]);
+    assert_true(spaced > 0 && spaced < SPELLINGS);
+    token_list_free(&usual);
+    session_close(&session);
+}
+
+/* Text that a stop string holds back is left off where the grammar ends the reply, also when it is
+ * part of a token. */
+static void what_is_held_back_is_left_off(void **state)
+{
+    (void)state;
+    struct session session = toy_session((struct toy_options){.layers = 1});
+    struct token_list the = {0};
+    tokenizer_encode(session.model->tokenizer, "the", 3, true, &the);
+    assert_int_equal(the.count, 1);
+    spell(&session, "the", "e#", "th", the.ids[0]);
+    token_list_free(&the);
+    session_close(&session);
+}
+
 /* A reply of Vaquita to half a scene, at a temperature at which it talks nonsense. */
 static void nonsense(struct session *session, const struct grammar *grammar, char **stops,
                      uint64_t seed, int draft, struct strbuf *out)
@@ -596,6 +696,8 @@ int main(void)
         cmocka_unit_test(a_source_is_whole),
         cmocka_unit_test(greedy_is_the_best_of_what_is_allowed),
         cmocka_unit_test(shares_are_those_of_what_is_allowed),
+        cmocka_unit_test(a_space_may_stand_before_an_unknown_name),
+        cmocka_unit_test(what_is_held_back_is_left_off),
         cmocka_unit_test(nonsense_keeps_the_form),
         cmocka_unit_test(nothing_is_cited_that_is_not_there),
     };
