@@ -35,11 +35,13 @@ struct position {
     bool empty;           /* the line before this one is empty */
 };
 
+enum { FOREIGN_ROLE, FOREIGN_ASSISTANT, FOREIGN_USER, FOREIGNERS };
+
 struct scene_grammar {
     struct grammar grammar;
     char **heads;   /* "Homer:", "Homer Simpson:" */
-    char **foreign; /* "Jon:", "USER" */
-    bool quotes;    /* what is said stands in quotes */
+    char **foreign; /* by FOREIGN_...: "USER"; NULL-terminated */
+    bool marked;    /* what is said stands in quotes, what is done between asterisks */
     struct position at;
 };
 
@@ -84,7 +86,7 @@ static bool step_head(const struct scene_grammar *grammar, struct position *at, 
     at->place = PLACE_HEAD;
     at->head[at->length++] = byte;
     if (is_one(grammar->heads, at->head, at->length)) {
-        at->place = grammar->quotes ? PLACE_GAP : PLACE_ANY;
+        at->place = grammar->marked ? PLACE_GAP : PLACE_ANY;
         at->named = true;
         return true;
     }
@@ -205,6 +207,19 @@ static bool is_foreign(const struct scene_grammar *grammar, const char *line, si
     return false;
 }
 
+/* Whether the name that has begun as a character's goes on as the user's: the stop strings of the
+ * scene have held it back. */
+static bool becomes_user(const struct scene_grammar *grammar, const char *text, size_t length)
+{
+    const struct position *at = &grammar->at;
+    const char *user = grammar->foreign[FOREIGN_USER];
+    if (user == NULL || at->place != PLACE_HEAD || !at->spoken || strlen(user) <= at->length ||
+        memcmp(user, at->head, at->length) != 0)
+        return false;
+    size_t left = strlen(user) - at->length;
+    return strncmp(user + at->length, text, length < left ? length : left) == 0;
+}
+
 static enum grammar_verdict judge(const struct grammar *base, const char *text, size_t length)
 {
     const struct scene_grammar *grammar = (const struct scene_grammar *)base;
@@ -215,8 +230,9 @@ static enum grammar_verdict judge(const struct grammar *base, const char *text, 
             line = at.place == PLACE_LINE ? text + i + 1 : line;
             continue;
         }
-        bool ends =
-            line != NULL && at.spoken && is_foreign(grammar, line, length - (size_t)(line - text));
+        bool ends = line != NULL
+                        ? at.spoken && is_foreign(grammar, line, length - (size_t)(line - text))
+                        : becomes_user(grammar, text, length);
         return ends ? GRAMMAR_ENDS : GRAMMAR_FORBIDS;
     }
     return GRAMMAR_ALLOWS;
@@ -291,11 +307,11 @@ static char **character_heads(const struct scene *scene)
 
 static char **foreign_heads(const struct scene *scene)
 {
-    char **heads = xcalloc(4, sizeof *heads);
-    heads[0] = xstrdup("USER");
-    heads[1] = xstrdup("ASSISTANT:");
+    char **heads = xcalloc(FOREIGNERS + 1, sizeof *heads);
+    heads[FOREIGN_ROLE] = xstrdup("USER");
+    heads[FOREIGN_ASSISTANT] = xstrdup("ASSISTANT:");
     if (scene->user_name[0] != '\0')
-        heads[2] = scene_user_prefix(scene);
+        heads[FOREIGN_USER] = scene_user_prefix(scene);
     return heads;
 }
 
@@ -308,6 +324,20 @@ struct grammar *scene_grammar_create(const struct scene *scene)
     grammar->grammar.ops = &ops;
     grammar->heads = character_heads(scene);
     grammar->foreign = foreign_heads(scene);
-    grammar->quotes = scene_has_rule(scene, SCENE_USUAL_QUOTES);
+    grammar->marked =
+        scene_has_rule(scene, SCENE_USUAL_QUOTES) && scene_has_rule(scene, SCENE_USUAL_ACTIONS);
     return &grammar->grammar;
+}
+
+bool scene_grammar_fits(const struct grammar *grammar, const char *text, size_t length)
+{
+    while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == ' '))
+        length--;
+    if (judge(grammar, text, length) != GRAMMAR_ALLOWS)
+        return false;
+    struct grammar *after = copy(grammar);
+    accept(after, text, length);
+    bool fits = may_end(after);
+    free_grammar(after);
+    return fits;
 }

@@ -37,7 +37,7 @@ void scene_text(const struct scene *scene, const struct scene_form *form, struct
 void scene_own_rules(struct scene *scene);
 
 /* Usual rules that ask for a form of the reply's text. */
-enum scene_usual_rule { SCENE_USUAL_QUOTES = 2, SCENE_USUAL_NAMES = 4 };
+enum scene_usual_rule { SCENE_USUAL_ACTIONS = 1, SCENE_USUAL_QUOTES = 2, SCENE_USUAL_NAMES = 4 };
 /* Whether it is among the scene's rules, in its usual words. */
 bool scene_has_rule(const struct scene *scene, enum scene_usual_rule rule);
 

@@ -84,7 +84,11 @@ static void texts_are_judged(void **state)
         {"Jonas: \"One.\"\n", "\n\n", FORBIDS},
         {"Jonas: \"One.\"\n", "Jon", ALLOWS}, /* Jonas, so far */
         {"Jonas: \"One.\"\n", "Jon:", ENDS},
-        {"Jonas: \"One.\"\nJon", ":", FORBIDS}, /* what has come out is a character's */
+        {"Jonas: \"One.\"\nJon", ":", ENDS}, /* the stop strings hold it back */
+        {"Jonas: \"One.\"\nJ", "on: \"", ENDS},
+        {"Jonas: \"One.\"\nJon", "a", ALLOWS},
+        {"Jonas: \"One.\"\nJona", ":", FORBIDS},
+        {"Jon", ":", FORBIDS}, /* nothing has been said yet */
         {"Jonas: \"One.\"\n", "USER", ENDS},
         {"Jonas: \"One.\"", "\nUS", ENDS},
         {"Jonas: \"One.\"", "\nASSISTANT: \"", ENDS},
@@ -153,9 +157,44 @@ static void rules_choose_the_grammar(void **state)
     assert_int_equal(verdict(grammar, "Jonas: Hello.\nPeter: "), FORBIDS);
     assert_int_equal(verdict(grammar, "Jonas: Hello.\nUSER: "), ENDS);
     grammar_free(grammar);
+    free(scene->rules[SCENE_USUAL_QUOTES]);
+    scene->rules[SCENE_USUAL_QUOTES] =
+        xstrdup("Always put quotes around words spoken by the characters");
+    grammar = scene_grammar_create(scene);
+    assert_int_equal(verdict(grammar, "Jonas: Hello"), FORBIDS);
+    grammar_free(grammar);
+    free(scene->rules[SCENE_USUAL_ACTIONS]); /* quotes alone: what is done may be told plainly */
+    scene->rules[SCENE_USUAL_ACTIONS] = xstrdup("tell what the characters do");
+    grammar = scene_grammar_create(scene);
+    assert_int_equal(verdict(grammar, "Jonas: He waves. \"Hello.\""), ALLOWS);
+    grammar_free(grammar);
     free(scene->rules[SCENE_USUAL_NAMES]);
     scene->rules[SCENE_USUAL_NAMES] = xstrdup("as in a novel");
     assert_null(scene_grammar_create(scene));
+    scene_free(scene);
+}
+
+/* What a reply would leave off is no part of the form. */
+static void whole_texts_fit(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool fits;
+    } cases[] = {
+        {"Jonas: \"One.\"\n*It rains.*\nMara: *nods*\n\n \n", true},
+        {"*She smiles.* Hello there, traveller.", false},
+        {"Jonas: \"One", false},
+        {"Mar", false},
+        {"", false},
+    };
+    struct scene *scene = cast();
+    struct grammar *grammar = scene_grammar_create(scene);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        if (scene_grammar_fits(grammar, cases[i].text, strlen(cases[i].text)) != cases[i].fits)
+            fail_msg("%s", cases[i].text);
+    assert_int_equal(verdict(grammar, "Jonas: \"One.\""), ALLOWS); /* as it was */
+    grammar_free(grammar);
     scene_free(scene);
 }
 
@@ -691,6 +730,7 @@ int main(void)
         cmocka_unit_test(texts_are_judged),
         cmocka_unit_test(a_reply_ends_where_its_parts_do),
         cmocka_unit_test(rules_choose_the_grammar),
+        cmocka_unit_test(whole_texts_fit),
         cmocka_unit_test(what_is_allowed_keeps_the_rules),
         cmocka_unit_test(only_given_sources_are_cited),
         cmocka_unit_test(a_source_is_whole),
