@@ -170,13 +170,20 @@ static struct prompt_style style_of(const struct chat *chat)
                                  .clock = clock_of(chat)};
 }
 
-int chat_prompt(const struct chat *chat, const char *draft, struct segment_list *out,
-                struct prompt_notes *notes, struct error *error)
+static int build_prompt(const struct chat *chat, const char *draft, const char *prefix,
+                        struct segment_list *out, struct prompt_notes *notes, struct error *error)
 {
     struct prompt_style style = style_of(chat);
+    style.prefix = prefix;
     return prompt_build(out, chat->template, chat->generator->ops->tokenizer(chat->generator),
                         chat->conversation, draft, draft != NULL ? &chat->attached : NULL, &style,
                         notes, error);
+}
+
+int chat_prompt(const struct chat *chat, const char *draft, struct segment_list *out,
+                struct prompt_notes *notes, struct error *error)
+{
+    return build_prompt(chat, draft, NULL, out, notes, error);
 }
 
 /* --- starting replies ------------------------------------------------------------------------ */
@@ -193,15 +200,42 @@ static char *forced_beginning(const struct chat *chat)
                : NULL;
 }
 
-/* What a reply's form is held to: the scene's, or that of sources; NULL: any. */
-static struct grammar *grammar_of(const struct chat *chat, const struct generation_request *request)
+static const struct message *first_message(const struct conversation *conversation)
 {
-    return chat->scene != NULL ? scene_grammar_create(chat->scene)
-                               : source_grammar_create(&request->segments);
+    int id = conversation->tip;
+    while (id >= 0 && conversation->items[id]->parent >= 0)
+        id = conversation->items[id]->parent;
+    return id >= 0 ? conversation->items[id] : NULL;
 }
 
-/* The template's stops and, in a scene, its grammar and the names that nobody else may speak under.
- */
+/* A talk whose first message, as a card brought it, has another form goes on as it began. */
+static struct grammar *grammar_of_scene(const struct chat *chat)
+{
+    struct grammar *grammar = scene_grammar_create(chat->scene);
+    const struct message *first = first_message(chat->conversation);
+    if (grammar == NULL || first == NULL || first->role != ROLE_ASSISTANT ||
+        first->made_with != NULL ||
+        scene_grammar_fits(grammar, strbuf_text(&first->text), first->text.length))
+        return grammar;
+    grammar_free(grammar);
+    return NULL;
+}
+
+/* What a reply's form is held to, the scene's or that of sources, after the text of `reply`, which
+ * goes on (NULL: a new one begins); NULL: any. */
+static struct grammar *reply_grammar(const struct chat *chat, const struct segment_list *segments,
+                                     const struct message *reply)
+{
+    if (!chat->settings->grammar || chat->speaker == CHAT_USER)
+        return NULL;
+    struct grammar *grammar =
+        chat->scene != NULL ? grammar_of_scene(chat) : source_grammar_create(segments);
+    if (grammar != NULL && reply != NULL)
+        grammar->ops->accept(grammar, strbuf_text(&reply->text), reply->text.length);
+    return grammar;
+}
+
+/* The template's stops and, in a scene, the names that nobody else may speak under. */
 static int start_with_stops(struct chat *chat, struct generation_request *request,
                             struct error *error)
 {
@@ -218,30 +252,32 @@ static int start_with_stops(struct chat *chat, struct generation_request *reques
         stops[count + i] = scene[i];
     request->stops = stops;
     request->stop_count = count + scene_count;
-    struct grammar *grammar =
-        chat->settings->grammar && !for_user ? grammar_of(chat, request) : NULL;
-    request->grammar = grammar;
     int result = chat->generator->ops->start(chat->generator, request, &chat->generation, error);
-    grammar_free(grammar);
     free(stops);
     if (scene != NULL)
         scene_stops_free(scene);
     return result;
 }
 
+/* Goes on with `reply`, or (NULL) begins a new one, with `begin` or `begin_text` if not NULL. */
 static int start(struct chat *chat, const struct segment_list *segments,
-                 const struct token_list *begin, const char *begin_text, struct error *error)
+                 const struct message *reply, const struct token_list *begin,
+                 const char *begin_text, struct error *error)
 {
+    struct grammar *grammar = reply_grammar(chat, segments, reply);
     struct generation_request request = {.segments = *segments,
                                          .sampling = chat->settings->sampling,
                                          .draft = settings_draft(chat->settings),
                                          .max_tokens = chat->settings->max_tokens,
-                                         .begin = begin_text};
+                                         .begin = begin_text,
+                                         .grammar = grammar};
     if (begin != NULL) {
         request.begin_tokens = begin->ids;
         request.begin_count = begin->count;
     }
-    return start_with_stops(chat, &request, error);
+    int result = start_with_stops(chat, &request, error);
+    grammar_free(grammar);
+    return result;
 }
 
 /* "vaquita · temperature 0.7 · top-p 0.9 · seed 3" */
@@ -286,9 +322,11 @@ static int reply_to_tip(struct chat *chat, const struct token_list *begin,
 {
     struct segment_list segments = {0};
     char *forced = begin == NULL ? forced_beginning(chat) : NULL;
-    int result = chat_prompt(chat, NULL, &segments, notes, error);
+    const struct message *tip = chat_tip(chat);
+    bool after_reply = tip != NULL && tip->role == ROLE_ASSISTANT;
+    int result = build_prompt(chat, NULL, after_reply ? "" : NULL, &segments, notes, error);
     if (result == 0)
-        result = start(chat, &segments, begin, forced, error);
+        result = start(chat, &segments, NULL, begin, forced, error);
     segment_list_free(&segments);
     free(forced);
     if (result != 0)
@@ -369,7 +407,7 @@ int chat_continue(struct chat *chat, struct error *error)
     struct segment_list segments = {0};
     int result = chat_prompt(chat, NULL, &segments, NULL, error);
     if (result == 0)
-        result = start(chat, &segments, NULL, NULL, error);
+        result = start(chat, &segments, reply, NULL, NULL, error);
     segment_list_free(&segments);
     if (result == 0)
         begin_reply(chat, reply);

@@ -272,11 +272,14 @@ static int put_reply(struct builder *builder, const struct message *message)
     const struct turn empty = {"", 0, NULL, PART_HISTORY, message->id, false};
     if (!builder->begun && put_turn(builder, &empty) != 0)
         return -1;
+    bool after = builder->in_reply; /* a reply: on a line of its own */
+    if (after && builder->line_open && strbuf_text(&message->text)[0] != '\n')
+        put_content(builder, &place, false, "\n", 1);
     if (message->tokens.count > 0)
         segment_add_tokens(builder->out, place.part, place.owner, message->tokens.ids,
                            message->tokens.count);
     else
-        put_content(builder, &place, chat_template_reply_fresh(builder->template),
+        put_content(builder, &place, !after && chat_template_reply_fresh(builder->template),
                     strbuf_text(&message->text), message->text.length);
     builder->in_reply = message->text.length > 0;
     builder->line_open = builder->in_reply && message->text.data[message->text.length - 1] != '\n';

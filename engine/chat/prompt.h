@@ -38,7 +38,7 @@ struct prompt_style {
     size_t skip_turns;
     /* What the reply begins with ("Yoda:", scene_prefix): content at the end of the prompt, on a
      * line of its own when the conversation ends in a reply. The reply that comes is what follows
-     * it. NULL: nothing. */
+     * it. "": only the line of its own. NULL: nothing, so that a reply at the end is continued. */
     const char *prefix;
 };
 
