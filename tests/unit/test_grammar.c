@@ -618,7 +618,7 @@ static void what_is_held_back_is_left_off(void **state)
 static void nonsense(struct session *session, const struct grammar *grammar, char **stops,
                      uint64_t seed, int draft, struct strbuf *out)
 {
-    struct generation_request request = greedy(150);
+    struct generation_request request = greedy(400);
     add_text(&request, "Let us talk about the fog. ASSISTANT:");
     request.sampling.temperature = 1.6f;
     request.sampling.seed = seed;
@@ -644,7 +644,7 @@ static void nonsense(struct session *session, const struct grammar *grammar, cha
 static void nonsense_keeps_the_form(void **state)
 {
     (void)state;
-    struct model_options options = {.context = 512};
+    struct model_options options = {.context = 1024};
     struct model *model;
     if (model_open(&model, VAQUITA, &options, NULL) != 0)
         skip();
