@@ -41,8 +41,8 @@ static bool is_whole(const struct source_grammar *grammar, const struct position
     return at->offset > 0 && grammar->texts[at->first][at->offset] == '\0';
 }
 
-/* One more byte of the metadata: the blocks that go on with it. The sorted texts that are left begin
- * alike, so they are neighbours. */
+/* One more byte of the metadata: the blocks that go on with it. The sorted texts that are left
+ * begin alike, so they are neighbours. */
 static bool step_source(const struct source_grammar *grammar, struct position *at, char byte)
 {
     size_t first = at->first, behind;

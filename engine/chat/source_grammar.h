@@ -1,8 +1,8 @@
 /*
- * source_grammar.h - a grammar by which a reply can only cite what it was given: where a line begins
- * with "Source:" or "Sources:", what follows is the metadata of one of the prompt's documents, from
- * the first line to the last, byte for byte. Then the reply ends, or an empty line and any text
- * follow, other sources among it. Everything else of the reply is free.
+ * source_grammar.h - a grammar by which a reply can only cite what it was given: where a line
+ * begins with "Source:" or "Sources:", what follows is the metadata of one of the prompt's
+ * documents, from the first line to the last, byte for byte. Then the reply ends, or an empty line
+ * and any text follow, other sources among it. Everything else of the reply is free.
  *
  * Which document is the right one remains the model's to say.
  */

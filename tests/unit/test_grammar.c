@@ -614,12 +614,19 @@ static void what_is_held_back_is_left_off(void **state)
     session_close(&session);
 }
 
-/* A reply of Vaquita to half a scene, at a temperature at which it talks nonsense. */
-static void nonsense(struct session *session, const struct grammar *grammar, char **stops,
-                     uint64_t seed, int draft, struct strbuf *out)
+/* A reply of Vaquita in the scene, at a temperature at which it talks nonsense. */
+static void nonsense(struct session *session, const struct scene *scene,
+                     const struct grammar *grammar, char **stops, uint64_t seed, int draft,
+                     struct strbuf *out)
 {
-    struct generation_request request = greedy(400);
-    add_text(&request, "Let us talk about the fog. ASSISTANT:");
+    struct generation_request request = greedy(200);
+    struct chat_template *template;
+    struct prompt_style style = {.scene = scene};
+    assert_int_equal(chat_template_open(&template, "airoboros", NULL), 0);
+    assert_int_equal(prompt_build(&request.segments, template, session->model->tokenizer, NULL,
+                                  "What about the fog?", NULL, &style, NULL, NULL),
+                     0);
+    chat_template_close(template);
     request.sampling.temperature = 1.6f;
     request.sampling.seed = seed;
     request.grammar = grammar;
@@ -655,9 +662,9 @@ static void nonsense_keeps_the_form(void **state)
     size_t said = 0, broken = 0;
     for (uint64_t seed = 1; seed <= 8; seed++) {
         struct strbuf plain = {0}, drafted = {0}, free_form = {0};
-        nonsense(&session, grammar, stops, seed, DRAFT_OFF, &plain);
-        nonsense(&session, grammar, stops, seed, 5, &drafted);
-        nonsense(&session, NULL, stops, seed, DRAFT_OFF, &free_form);
+        nonsense(&session, scene, grammar, stops, seed, DRAFT_OFF, &plain);
+        nonsense(&session, scene, grammar, stops, seed, 5, &drafted);
+        nonsense(&session, scene, NULL, stops, seed, DRAFT_OFF, &free_form);
         assert_string_equal(strbuf_text(&plain), strbuf_text(&drafted));
         said += plain.length;
         if (plain.length > 0 && scene_rules_broken(scene, plain.data, plain.length) != 0)
