@@ -12,6 +12,7 @@ def cap(s):
     return s[:1].upper() + s[1:]
 
 
+NARROW = .4                   # of the worlds have names of few syllables
 PIECES = []                   # of the vocabulary, as text, once know_pieces was called
 
 
@@ -32,10 +33,13 @@ class World:
         self.known = []                       # people and places met before in this world
         self.short = rng.random() < .3        # how long its words tend to be
         self.memory = rng.choice((0, 0, .15, .35, .5))
+        few = rng.random() < NARROW           # then names share their syllables, and only whole names tell them apart
+        self.sounds = [rng.sample(sounds, min(len(sounds), rng.randint(*most))) if few else sounds
+                       for sounds, most in ((W.ONSET, (4, 9)), (W.VOWEL, (3, 5)), (W.CODA, (2, 4)))]
 
     def syllables(self, n):
-        r = self.r
-        return "".join(r.choice(W.ONSET) + r.choice(W.VOWEL) + (r.choice(W.CODA) if r.random() < .35 else "") for _ in range(n))
+        r, (onset, vowel, coda) = self.r, self.sounds
+        return "".join(r.choice(onset) + r.choice(vowel) + (r.choice(coda) if r.random() < .35 else "") for _ in range(n))
 
     def word(self):
         if PIECES and self.split == "train" and self.r.random() < .15:
