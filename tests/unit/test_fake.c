@@ -67,7 +67,7 @@ static void replies_in_order_and_again(void **state)
         struct generation_request request = request_of("12345678");
         struct strbuf text = {0};
         struct event last;
-        int kinds[7] = {0};
+        int kinds[EVENT_ERROR + 1] = {0};
         assert_false(readable(generator, 0));
         uint64_t id = start(generator, &request);
         collect(generator, id, &text, &last, kinds);
@@ -96,7 +96,7 @@ static void pieces_take_their_time(void **state)
     struct timespec before, after;
     struct strbuf text = {0};
     struct event last;
-    int kinds[7] = {0};
+    int kinds[EVENT_ERROR + 1] = {0};
     clock_gettime(CLOCK_MONOTONIC, &before);
     collect(generator, start(generator, &request), &text, &last, kinds);
     clock_gettime(CLOCK_MONOTONIC, &after);
@@ -115,7 +115,7 @@ static void cancel_comes_at_once(void **state)
     struct generation_request request = request_of("x");
     struct strbuf text = {0};
     struct event last;
-    int kinds[7] = {0};
+    int kinds[EVENT_ERROR + 1] = {0};
     uint64_t id = start(generator, &request);
     assert_int_equal(generator->ops->next(generator, &last), 1);
     assert_false(readable(generator, 20));
@@ -144,7 +144,7 @@ static void errors_stops_and_limits(void **state)
         request.max_tokens = i == 2 ? 2 : 0;
         struct strbuf text = {0};
         struct event last;
-        int kinds[7] = {0};
+        int kinds[EVENT_ERROR + 1] = {0};
         collect(generator, start(generator, &request), &text, &last, kinds);
         assert_string_equal(strbuf_text(&text), expected[i]);
         assert_int_equal(last.kind, i == 0 ? EVENT_ERROR : EVENT_DONE);
@@ -216,7 +216,7 @@ static void probes_take_no_reply(void **state)
             struct generation_request request = request_of("x"), probe = request_of("x");
             struct strbuf text = {0};
             struct event event = {0}, last;
-            int kinds[7] = {0};
+            int kinds[EVENT_ERROR + 1] = {0};
             probe.probe = 3;
             uint64_t id = start(generator, &probe);
             while (event.kind != EVENT_CHOICES) {
@@ -249,7 +249,7 @@ static void a_script_of_choices_has_an_empty_reply(void **state)
         struct generation_request request = request_of("x");
         struct strbuf text = {0};
         struct event last;
-        int kinds[7] = {0};
+        int kinds[EVENT_ERROR + 1] = {0};
         collect(generator, start(generator, &request), &text, &last, kinds);
         assert_int_equal(text.length, 0);
         assert_int_equal(last.kind, EVENT_DONE);
@@ -267,7 +267,7 @@ static void beginnings_come_first(void **state)
         struct generation_request request = request_of("x");
         struct strbuf text = {0};
         struct event last;
-        int kinds[7] = {0};
+        int kinds[EVENT_ERROR + 1] = {0};
         request.begin = "Anna: ";
         request.begin_tokens = ids;
         request.begin_count = i == 0 ? 0 : 2;

@@ -46,13 +46,13 @@ def orthogonal(g):
 
 def shown(a, seen):
     """How far the curriculum is, in millions of tokens of steps of at most 4,096."""
-    return a.first + seen / 1e6 * min(1, 4096 / a.batch)
+    return a.begins + seen / 1e6 * min(1, 4096 / a.batch)
 
 
 def learning_rate(a, seen):
     """Warm-up, level, then down to 2% over the last share of the run."""
     done = seen / a.tokens
-    warm = min(1, (shown(a, seen) - a.first + 1e-6) / .6)
+    warm = min(1, (shown(a, seen) - a.begins + 1e-6) / .6)
     return a.lr * warm * min(1, max(.02, (1 - done) / a.decay))
 
 
@@ -169,7 +169,7 @@ def look(model, state, sp, a, dev):
 def save(a, model, state, step, seen, spent):
     kept = {k: v.cpu() for k, v in state.items()}
     torch.save({**kept, "step": step, "seen": seen, "spent": spent, "config": vars(model.cfg), "seed": a.seed, "batch": a.batch,
-                "first": a.first}, a.out + ".tmp")
+                "begins": a.begins}, a.out + ".tmp")
     os.replace(a.out + ".tmp", a.out)
 
 
@@ -293,7 +293,7 @@ def main():
     a.workers = a.workers or 2 if on_cpu else 1
     torch.manual_seed(a.seed)
     sp = spm.SentencePieceProcessor(model_file=a.tokenizer)
-    a.first = START if a.start else 0
+    a.begins = START if a.start else 0
     model = load(a.start)[0] if a.start else Llama(Config(vocab_size=sp.get_piece_size()))
     flat = torch.cat([p.detach().flatten() for p in model.parameters()])
     state = {"weights": flat, "first": torch.zeros_like(flat), "second": torch.zeros_like(flat), "average": flat.clone()}
@@ -305,7 +305,7 @@ def main():
             raise SystemExit(f"{a.out}: made with --batch {s['batch']}; the curriculum goes by it, so give it again")
         for k in STATE:
             state[k].copy_(s[k])
-        a.first = s.get("first", 0)
+        a.begins = s.get("begins", 0)
         shared[0], shared[1], shared[2] = s["step"], s["seen"], s["spent"]
         print(f"resumed at step {s['step']}, {s['seen'] / 1e6:.2f}M tokens", flush=True)
     grads = torch.zeros(a.workers, flat.numel())
