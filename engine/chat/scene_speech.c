@@ -340,12 +340,10 @@ static size_t speech_end(const char *line, size_t length, size_t at)
 /* The end of the span that begins with a mark at `at`, 0 when nothing begins there. */
 static size_t span_end(const char *line, size_t length, size_t at, enum scene_span_kind *kind)
 {
-    const char *close = NULL;
-    if (line[at] == '*')
-        close = memchr(line + at + 1, '*', length - at - 1);
     *kind = line[at] == '*' ? SPAN_ACTION : SPAN_SPEECH;
     if (*kind == SPAN_SPEECH)
         return speech_end(line, length, at);
+    const char *close = memchr(line + at + 1, '*', length - at - 1);
     size_t end = close != NULL ? (size_t)(close - line) + 1 : 0;
     return end == at + 2 ? 0 : end;
 }
@@ -365,8 +363,7 @@ bool scene_next_span(const char *line, size_t length, struct scene_span *span)
         at++;
     while (at < length) {
         size_t stars = skip(line, length, at, '*') - at;
-        enum scene_span_kind next;
-        if (stars < 2 && at > begin && span_end(line, length, at, &next) > 0)
+        if (stars < 2 && at > begin && span_end(line, length, at, &kind) > 0)
             break;
         at += stars > 0 ? stars : 1; /* "**" is no action */
     }
