@@ -48,15 +48,45 @@ static void accept(struct grammar *grammar, const char *text)
     grammar->ops->accept(grammar, text, strlen(text));
 }
 
+/* What may follow a beginning; what may be all of a reply. */
+struct judged {
+    const char *before, *text;
+    enum grammar_verdict verdict;
+};
+struct ended {
+    const char *text;
+    bool may_end;
+};
+
+static void assert_judged(const struct grammar *form, const struct judged *cases, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct grammar *grammar = form->ops->copy(form);
+        accept(grammar, cases[i].before);
+        if (verdict(grammar, cases[i].text) != cases[i].verdict)
+            fail_msg("after \"%s\": \"%s\" is %d", cases[i].before, cases[i].text,
+                     (int)verdict(grammar, cases[i].text));
+        grammar_free(grammar);
+    }
+}
+
+static void assert_ended(const struct grammar *form, const struct ended *cases, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct grammar *grammar = form->ops->copy(form);
+        accept(grammar, cases[i].text);
+        if (grammar->ops->may_end(grammar) != cases[i].may_end)
+            fail_msg("%s", cases[i].text);
+        grammar_free(grammar);
+    }
+}
+
 /* --- the form --------------------------------------------------------------------------------- */
 
 static void texts_are_judged(void **state)
 {
     (void)state;
-    static const struct {
-        const char *before, *text;
-        enum grammar_verdict verdict;
-    } cases[] = {
+    static const struct judged cases[] = {
         {"", "Jonas: \"Hello.\" *waves*\nMara: *nods*", ALLOWS},
         {"", "Captain Mara Voss: \u201CAye.\u201D", ALLOWS},
         {"", "\u00C9lodie: \u00ABOui.\u00BB *waves* \u201EJa.\u201C", ALLOWS},
@@ -101,24 +131,16 @@ static void texts_are_judged(void **state)
         {"Hello there\n", "Peter: ", FORBIDS},
     };
     struct scene *scene = cast();
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct grammar *grammar = scene_grammar_create(scene);
-        accept(grammar, cases[i].before);
-        if (verdict(grammar, cases[i].text) != cases[i].verdict)
-            fail_msg("after \"%s\": \"%s\" is %d", cases[i].before, cases[i].text,
-                     (int)verdict(grammar, cases[i].text));
-        grammar_free(grammar);
-    }
+    struct grammar *grammar = scene_grammar_create(scene);
+    assert_judged(grammar, cases, sizeof cases / sizeof cases[0]);
+    grammar_free(grammar);
     scene_free(scene);
 }
 
 static void a_reply_ends_where_its_parts_do(void **state)
 {
     (void)state;
-    static const struct {
-        const char *text;
-        bool may_end;
-    } cases[] = {
+    static const struct ended cases[] = {
         {"", false},
         {"Jon", false},
         {"Jonas:", false},
@@ -132,12 +154,9 @@ static void a_reply_ends_where_its_parts_do(void **state)
         {"anything", true},
     };
     struct scene *scene = cast();
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct grammar *grammar = scene_grammar_create(scene);
-        accept(grammar, cases[i].text);
-        assert_int_equal(grammar->ops->may_end(grammar), cases[i].may_end);
-        grammar_free(grammar);
-    }
+    struct grammar *grammar = scene_grammar_create(scene);
+    assert_ended(grammar, cases, sizeof cases / sizeof cases[0]);
+    grammar_free(grammar);
     scene_free(scene);
 }
 
@@ -291,10 +310,7 @@ static void three_blocks(struct document_list *documents)
 static void only_given_sources_are_cited(void **state)
 {
     (void)state;
-    static const struct {
-        const char *before, *text;
-        enum grammar_verdict verdict;
-    } cases[] = {
+    static const struct judged cases[] = {
         {"", "Any text, in lines:\n\nSources of light\nurl: x", ALLOWS},
         {"", ANSWER "Source:\n" DATE URL, ALLOWS},
         {"", ANSWER "Source:\n" DATE URL "2", ALLOWS},
@@ -320,24 +336,16 @@ static void only_given_sources_are_cited(void **state)
     };
     struct document_list documents = {0};
     three_blocks(&documents);
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct grammar *grammar = sources_of(&documents);
-        accept(grammar, cases[i].before);
-        if (verdict(grammar, cases[i].text) != cases[i].verdict)
-            fail_msg("after \"%s\": \"%s\" is %d", cases[i].before, cases[i].text,
-                     (int)verdict(grammar, cases[i].text));
-        grammar_free(grammar);
-    }
+    struct grammar *grammar = sources_of(&documents);
+    assert_judged(grammar, cases, sizeof cases / sizeof cases[0]);
+    grammar_free(grammar);
     document_list_free(&documents);
 }
 
 static void a_source_is_whole(void **state)
 {
     (void)state;
-    static const struct {
-        const char *text;
-        bool may_end;
-    } cases[] = {
+    static const struct ended cases[] = {
         {"", true},
         {ANSWER, true},
         {ANSWER "Source", true},
@@ -352,13 +360,9 @@ static void a_source_is_whole(void **state)
     static const char *const no_pairs[] = {NULL};
     struct document_list documents = {0}, bare = {0};
     three_blocks(&documents);
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct grammar *grammar = sources_of(&documents);
-        accept(grammar, cases[i].text);
-        if (grammar->ops->may_end(grammar) != cases[i].may_end)
-            fail_msg("%s", cases[i].text);
-        grammar_free(grammar);
-    }
+    struct grammar *grammar = sources_of(&documents);
+    assert_ended(grammar, cases, sizeof cases / sizeof cases[0]);
+    grammar_free(grammar);
     add_block(&bare, "It was in 1893.", no_pairs);
     assert_null(sources_of(&bare));
     documents.items[0].enabled = documents.items[1].enabled = documents.items[2].enabled = false;
